@@ -1,0 +1,115 @@
+/**
+ * What an agent answers on its control socket: HTTP/1.1 with JSON, and NDJSON where a stream is asked for. Shapes are shared by
+ * `agent/control` and `core/client`. An error answers with its exit class as status and `{ code, message, hint?, cid? }`.
+ *
+ *   GET  /v1/agent                          AgentView
+ *   POST /v1/agent/stop      {now}          202; ends after running tasks, or at once
+ *   GET  /v1/nodes                          NodeView[]
+ *   POST /v1/jobs            Submit         201 {id}, after the journal holds it
+ *   GET  /v1/jobs                           JobView[], newest first
+ *   GET  /v1/jobs/:id                       JobView (`:id` may be the beginning of one)
+ *   GET  /v1/jobs/:id/events[?tasks=1]      NDJSON of JobEvent until the job is closed
+ *   POST /v1/jobs/:id/cancel                JobView
+ *   POST /v1/store/file?name=               body: bytes → Artifact, pinned as `user`
+ *   POST /v1/store/paths     {paths:[{path, file}]}  files this agent reads itself → Artifact of the directory
+ *   GET  /v1/store/stat?address=            Entry
+ *   GET  /v1/store/ls?address=              NDJSON of Entry
+ *   GET  /v1/store/cat?address=&offset=&length=   bytes
+ *   GET  /v1/session                        held open by a client while it needs a throw-away domain
+ */
+import type { ErrorCode } from '../errors.ts'
+import type { Artifact, Entry, Failure, JobId, NodeId } from '../kind.ts'
+
+export type { Artifact, Entry, ErrorCode }
+
+export interface AgentView {
+  readonly version: string
+  readonly pid: number
+  readonly home: string
+  readonly node: NodeId
+  readonly name: string
+  readonly domain: { readonly id: string; readonly name: string; readonly throwAway: boolean }
+  readonly broker: { readonly is: 'new' | 'up' | 'down' | 'closed'; readonly url?: string; readonly cause?: string; readonly serving?: string }
+  readonly gateway: { readonly url: string; readonly servedBytes: number; readonly fetchedBytes: number }
+  readonly queue: { readonly use: string; readonly waiting: number; readonly running: number; readonly limit: number }
+  readonly store: { readonly use: string; readonly path: string; readonly blocks: number; readonly bytes: number; readonly limit: number }
+  readonly outbox: number
+  /** Messages that were refused, by reason. */
+  readonly refused: Readonly<Record<string, number>>
+  readonly messages: { readonly sent: Readonly<Record<string, number>>; readonly received: Readonly<Record<string, number>> }
+  /** Longest time in ms that the event loop was blocked since start. */
+  readonly loopMaxMs: number
+  readonly openJobs: number
+  readonly upSeconds: number
+}
+
+export interface NodeView {
+  readonly id: NodeId
+  readonly name: string
+  readonly self: boolean
+  readonly state: 'up' | 'draining' | 'gone'
+  readonly addresses: readonly string[]
+  readonly slots: number
+  readonly room: number
+  readonly kinds: readonly string[]
+  readonly labels: readonly string[]
+  readonly engines: readonly string[]
+  readonly memory: number
+  readonly version: string
+  readonly boot: number
+  /** Seconds since the last sign of life. */
+  readonly seenSeconds: number
+  /** Only of the agent that answers. */
+  readonly agent?: AgentView
+}
+
+export interface Submit {
+  /** Name of the kind: `mr`. */
+  readonly kind: string
+  /** Checked by the kind's schema. */
+  readonly job: unknown
+  /** What the id starts with. @default the kind's name */
+  readonly label?: string
+  /** The first N of the fitting nodes only. */
+  readonly nodes?: number
+}
+
+export interface StageView {
+  readonly name: string
+  /** Known once the stage's source has ended. */
+  readonly total?: number
+  readonly waiting: number
+  readonly running: number
+  readonly done: number
+  readonly failed: number
+  /** Attempts that were lost with their node, or their lease. */
+  readonly lost: number
+}
+
+export interface JobView {
+  readonly id: JobId
+  readonly kind: string
+  readonly state: 'open' | 'done' | 'failed' | 'cancelled'
+  readonly term: number
+  /** ISO 8601. */
+  readonly submitted: string
+  readonly closed?: string
+  readonly stages: readonly StageView[]
+  /** Tasks done, by node. */
+  readonly nodes: Readonly<Record<NodeId, number>>
+  readonly root?: Artifact
+  readonly error?: Failure
+  readonly warnings: readonly string[]
+  readonly ms: number
+}
+
+export type TaskState = 'offered' | 'accepted' | 'running' | 'done' | 'failed' | 'refused' | 'lost' | 'cancelled' | 'adopted' | 'withdrawn'
+
+export type JobEvent =
+  /** At most five a second, and once at the start. */
+  | { readonly is: 'job'; readonly job: JobView }
+  | { readonly is: 'warning'; readonly message: string }
+  /** Only with `tasks=1`. */
+  | { readonly is: 'task'; readonly stage: string; readonly task: string; readonly attempt: number; readonly node: NodeId; readonly state: TaskState; readonly error?: Failure }
+  /** The last one. */
+  | { readonly is: 'closed'; readonly job: JobView }

@@ -1,0 +1,50 @@
+/** Configuration of an agent and of a command: flag > `IPDC_*` > `ipdc.json` in the home > default. One schema. */
+import * as v from 'valibot'
+import { namePattern } from './kind.ts'
+
+const url = v.pipe(v.string(), v.regex(/^mqtts?:\/\/[^\s]+$/, 'a broker is mqtt://host:port'))
+const whole = (min: number, max: number) => v.pipe(v.number(), v.safeInteger(), v.minValue(min), v.maxValue(max))
+
+export const Config = v.strictObject({
+  /** What people see of this node. @default the host's name */
+  name: v.exactOptional(v.pipe(v.string(), v.regex(namePattern))),
+  /** Brokers to use: `mqtt://host:port`. @default the embedded broker of this agent */
+  broker: v.exactOptional(v.pipe(v.array(url), v.maxLength(8)), () => []),
+  /** Port of the embedded broker that this agent runs, on loopback; 0 takes a free one. @default none */
+  serveBroker: v.exactOptional(whole(0, 65_535)),
+  gateway: v.exactOptional(
+    v.strictObject({
+      /** Address that the gateway listens on. @default 127.0.0.1 */
+      host: v.exactOptional(v.string(), '127.0.0.1'),
+      /** @default 0, a free one */
+      port: v.exactOptional(whole(0, 65_535), 0),
+      /** Who may read without being a member. @default 'none' */
+      open: v.exactOptional(v.picklist(['none', 'loopback', 'all']), 'none'),
+    }),
+    () => ({ host: '127.0.0.1', port: 0, open: 'none' as const }),
+  ),
+  /** Tasks that run at once. @default one a processor */
+  slots: v.exactOptional(whole(0, 256)),
+  queue: v.exactOptional(
+    v.strictObject({
+      use: v.exactOptional(v.picklist(['memory']), 'memory'),
+      /** Tasks that it holds, waiting and running. @default 3 × slots */
+      limit: v.exactOptional(whole(1, 10_000)),
+    }),
+    () => ({ use: 'memory' as const }),
+  ),
+  store: v.exactOptional(
+    v.strictObject({
+      /** Largest size on disk, in bytes. @default 64 GiB */
+      limit: v.exactOptional(whole(1 << 20, Number.MAX_SAFE_INTEGER), 64 * 2 ** 30),
+    }),
+    () => ({ limit: 64 * 2 ** 30 }),
+  ),
+  /** `key=value` labels that jobs can ask for. */
+  labels: v.exactOptional(v.pipe(v.array(v.pipe(v.string(), v.maxLength(130))), v.maxLength(64)), () => []),
+  /** Whose jobs this node runs. @default 'domain' */
+  policy: v.exactOptional(v.picklist(['domain', 'mine']), 'domain'),
+  log: v.exactOptional(v.picklist(['debug', 'info', 'warn', 'error']), 'info'),
+})
+
+export type Config = v.InferOutput<typeof Config>
