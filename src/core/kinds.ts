@@ -25,7 +25,10 @@ export function labelOf(kind: Pick<JobKind, 'name' | 'version'>): string {
 export function kindByLabel(kinds: Kinds, label: string): JobKind {
   const kind = kinds.get(label.slice(0, label.lastIndexOf('@')))
   if (kind === undefined || labelOf(kind) !== label) {
-    throw new IpdcError('WRONG_KIND', { message: `This node does not run ${label} (it runs ${[...kinds.values()].map(labelOf).join(', ')})`, hint: 'Update ipdc on this node' })
+    throw new IpdcError('WRONG_KIND', {
+      message: `This node does not run ${label} (it runs ${[...kinds.values()].map(labelOf).join(', ')})`,
+      hint: 'Update ipdc on this node',
+    })
   }
   return kind
 }

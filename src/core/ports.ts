@@ -40,7 +40,11 @@ export interface PublishOptions {
 
 export type MessageHandler = (topic: string, bytes: Uint8Array) => void | Promise<void>
 
-export type BrokerStatus = { readonly is: 'new' } | { readonly is: 'up'; readonly url: string } | { readonly is: 'down'; readonly cause: string } | { readonly is: 'closed' }
+export type BrokerStatus =
+  | { readonly is: 'new' }
+  | { readonly is: 'up'; readonly url: string }
+  | { readonly is: 'down'; readonly cause: string }
+  | { readonly is: 'closed' }
 
 // --- Store: where bytes lie by their hash. ------------------------------------------------------
 

@@ -110,6 +110,14 @@ export type JobEvent =
   | { readonly is: 'job'; readonly job: JobView }
   | { readonly is: 'warning'; readonly message: string }
   /** Only with `tasks=1`. */
-  | { readonly is: 'task'; readonly stage: string; readonly task: string; readonly attempt: number; readonly node: NodeId; readonly state: TaskState; readonly error?: Failure }
+  | {
+      readonly is: 'task'
+      readonly stage: string
+      readonly task: string
+      readonly attempt: number
+      readonly node: NodeId
+      readonly state: TaskState
+      readonly error?: Failure
+    }
   /** The last one. */
   | { readonly is: 'closed'; readonly job: JobView }

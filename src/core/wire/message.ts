@@ -82,7 +82,9 @@ export const bodies = {
   /** The will: the connection of this boot died, or (`closed`) the agent went in good order. Only means: probe now. */
   'node.gone': v.strictObject({ certificate: bytes(2048), closed: v.boolean() }),
   // --- job events, QoS 0
-  'task.progress': v.strictObject({ tasks: batch(v.strictObject({ ...Ref, fraction: v.pipe(v.number(), v.minValue(0), v.maxValue(1)), note: v.exactOptional(text(200)) })) }),
+  'task.progress': v.strictObject({
+    tasks: batch(v.strictObject({ ...Ref, fraction: v.pipe(v.number(), v.minValue(0), v.maxValue(1)), note: v.exactOptional(text(200)) })),
+  }),
 } as const
 
 export type MessageType = keyof typeof bodies
