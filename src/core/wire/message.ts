@@ -11,7 +11,11 @@ export const maxBatch = 64
 /** A sealed message, at most. @default 65_536 (bytes) */
 export const maxMessageBytes = 65_536
 
-const bytes = (max: number) => v.pipe(v.instance(Uint8Array), v.maxLength(max))
+const bytes = (max: number) =>
+  v.pipe(
+    v.custom<Uint8Array>((value) => value instanceof Uint8Array, 'not bytes'),
+    v.maxLength(max),
+  )
 const text = (max: number) => v.pipe(v.string(), v.maxLength(max))
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const name = v.pipe(v.string(), v.regex(namePattern))

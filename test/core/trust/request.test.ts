@@ -1,0 +1,63 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { codeOf } from '../../../src/core/errors.ts'
+import { createCertificateReader, issueCertificate } from '../../../src/core/trust/certificate.ts'
+import { foundDomain } from '../../../src/core/trust/domain.ts'
+import { createIdentity } from '../../../src/core/trust/identity.ts'
+import { checkRequest, requestMs, signRequest } from '../../../src/core/trust/request.ts'
+import { seeded } from '../../fixtures/seed.ts'
+
+const { domain, root } = foundDomain('lab')
+const [asks, serves] = [createIdentity(), createIdentity()]
+const wall = 1_700_000_000_000
+const certificate = issueCertificate({ domain, root, node: asks, roles: ['worker'], wall })
+const request = { method: 'GET', path: '/ipfs/bafy?format=raw' }
+const toSign = { ...request, dst: serves.id, domain, by: asks, certificate, wall }
+const toCheck = { ...request, self: serves.id, domain, wall }
+const headers = signRequest(toSign)
+
+t.test('a member is known by its request', async (t) => {
+  t.equal(checkRequest(headers, toCheck), asks.id)
+  t.equal(checkRequest(headers, { ...toCheck, certificates: createCertificateReader(domain) }), asks.id)
+  t.ok(Object.values(headers).join('').length < 2000)
+})
+
+t.test('it holds for one method, path and node', async (t) => {
+  t.throws(() => checkRequest(headers, { ...toCheck, method: 'HEAD' }), { code: 'BAD_SIGNATURE' })
+  t.throws(() => checkRequest(headers, { ...toCheck, path: '/ipfs/other' }), { code: 'BAD_SIGNATURE' })
+  t.throws(() => checkRequest(headers, { ...toCheck, self: asks.id }), { code: 'BAD_SIGNATURE' })
+})
+
+t.test('it holds for a minute, on clocks a minute apart', async (t) => {
+  t.ok(checkRequest(headers, { ...toCheck, wall: wall + requestMs }))
+  t.ok(checkRequest(headers, { ...toCheck, wall: wall - requestMs }))
+  t.throws(() => checkRequest(headers, { ...toCheck, wall: wall + requestMs + 1 }), { code: 'NOT_MEMBER', hint: /60 s/ })
+  t.throws(() => checkRequest(headers, { ...toCheck, wall: wall - requestMs - 1 }), { code: 'NOT_MEMBER' })
+})
+
+t.test('a stranger is no member, nor is one with the certificate of another', async (t) => {
+  const stranger = createIdentity()
+  const self = foundDomain('lab')
+  const own = issueCertificate({ domain, root: self.root, node: stranger, roles: [], wall })
+  t.throws(() => checkRequest(signRequest({ ...toSign, by: stranger, certificate: own }), toCheck), { code: 'NOT_MEMBER' })
+  t.throws(() => checkRequest(signRequest({ ...toSign, by: stranger }), toCheck), { code: 'NOT_MEMBER' })
+  t.throws(() => checkRequest({}, toCheck), { code: 'NOT_MEMBER' })
+  t.throws(() => checkRequest({ ...headers, authorization: ['a', 'b'] }, toCheck), { code: 'NOT_MEMBER' })
+})
+
+t.test('no garbage in the headers gets in, and nothing but our errors comes out', async () => {
+  const refuses = (garbage: Record<string, string>) => {
+    try {
+      checkRequest({ ...headers, ...garbage }, toCheck)
+      return false
+    } catch (error) {
+      return codeOf(error) === 'NOT_MEMBER' || codeOf(error) === 'BAD_SIGNATURE'
+    }
+  }
+  fc.assert(
+    fc.property(fc.string({ maxLength: 6000 }), fc.boolean(), (text, which) =>
+      refuses(which ? { authorization: `Ipdc ${text}` } : { 'ipdc-certificate': text }),
+    ),
+    seeded(300),
+  )
+})
