@@ -8,10 +8,10 @@ import { decode, encode } from '../cbor.ts'
 import { IpdcError } from '../errors.ts'
 import { type Identity, idOf, verify } from './identity.ts'
 
-const version = 1
+export const signedVersion = 1
 
 const Form = v.strictTuple([
-  v.literal(version),
+  v.literal(signedVersion),
   v.pipe(v.string(), v.regex(/^[a-z2-7]{52}$/)),
   v.pipe(v.instance(Uint8Array), v.length(64)),
   v.instance(Uint8Array),
@@ -27,7 +27,7 @@ export interface Signed {
 
 /** Signs `payload` as a `type`, by `by`. */
 export function seal(type: string, payload: Uint8Array, by: Identity): Uint8Array {
-  return encode([version, by.id, by.sign(tagged(type, payload)), payload])
+  return encode([signedVersion, by.id, by.sign(tagged(type, payload)), payload])
 }
 
 /**
@@ -45,7 +45,12 @@ export function open(bytes: Uint8Array, type: string, keyOf: (keyId: string) => 
 /** The parts, unchecked: for what carries its own certificate. @throws TOO_LARGE, BAD_DATA */
 export function readSigned(bytes: Uint8Array, maxBytes = 65_536): Signed {
   if (bytes.length > maxBytes) throw new IpdcError('TOO_LARGE', { message: `${bytes.length} signed bytes where at most ${maxBytes} are taken` })
-  const form = v.safeParse(Form, decode(bytes))
+  return asSigned(decode(bytes))
+}
+
+/** The parts of what was decoded already. @throws BAD_DATA */
+export function asSigned(value: unknown): Signed {
+  const form = v.safeParse(Form, value)
   if (!form.success) throw new IpdcError('BAD_DATA', { message: `Not the signed form: ${form.issues[0].message}` })
   const [, keyId, signature, payload] = form.output
   return { keyId, signature, payload }
