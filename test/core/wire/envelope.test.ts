@@ -63,7 +63,7 @@ function altered(fields: Record<string, unknown>, by = peer): Uint8Array {
     job: 'job-1',
     term: 1,
     boot: 7,
-    seq: 1,
+    seq: 1000,
     iat: start,
     exp: start + 60_000,
     body: { how: 'done' },
