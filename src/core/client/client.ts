@@ -1,0 +1,87 @@
+/**
+ * An agent, as whoever speaks to it sees it: one method a route of `api.ts`. Holds nothing: each call is a connection of its own,
+ * so a client needs no closing and survives a restart of its agent.
+ */
+import type { Address } from '../cids.ts'
+import type { AgentView, Artifact, Entry, JobEvent, JobView, NodeView, Submit } from './api.ts'
+import { ask, askBytes, askJson, askLines } from './http.ts'
+
+export interface Client {
+  readonly socket: string
+  agent(): Promise<AgentView>
+  nodes(): Promise<NodeView[]>
+  /** Resolves once the job is on disk: from then on it outlives whoever asked for it. @throws BAD_DATA, NO_NODES, DISK_FULL */
+  submit(job: Submit): Promise<string>
+  /** Newest first. */
+  jobs(): Promise<JobView[]>
+  /** `id` may be the beginning of one. @throws NOT_FOUND */
+  job(id: string): Promise<JobView>
+  /** Until the job is closed; the last one is `closed`. @throws NOT_FOUND, NO_AGENT when the agent ends before */
+  events(id: string, options?: { readonly tasks?: boolean; readonly signal?: AbortSignal }): AsyncIterable<JobEvent>
+  cancel(id: string): Promise<JobView>
+  addFile(content: AsyncIterable<Uint8Array>, options?: AddOptions & { readonly name?: string }): Promise<Artifact>
+  /** A directory of files that the agent reads itself: no bytes pass through the socket. `file` is absolute. */
+  addPaths(paths: readonly LocalFile[], options?: AddOptions): Promise<Artifact>
+  /** A directory over what the store has: no bytes move at all. */
+  link(artifacts: readonly Artifact[], options?: AddOptions): Promise<Artifact>
+  stat(address: Address): Promise<Entry>
+  ls(address: Address): AsyncIterable<Entry>
+  cat(address: Address, options?: { readonly offset?: number; readonly length?: number; readonly signal?: AbortSignal }): AsyncIterable<Uint8Array>
+  /** Resolves when the agent has begun to end: after its running tasks, or at once. */
+  stop(options?: { readonly now?: boolean }): Promise<void>
+  /** Keeps a throw-away domain alive until it is closed or this process ends. @throws NO_AGENT */
+  session(): Promise<Session>
+}
+
+export interface AddOptions {
+  /** Kept for good. @default false: until the job that names it is closed */
+  readonly keep?: boolean
+  readonly signal?: AbortSignal
+}
+
+/** A name within a tree, and the file on this machine that holds its bytes. */
+export interface LocalFile {
+  readonly path: string
+  readonly file: string
+}
+
+export interface Session {
+  /** Resolves when the session is over, from either side. */
+  readonly ended: Promise<void>
+  close(): void
+}
+
+export function createClient(socket: string): Client {
+  return {
+    socket,
+    agent: () => askJson(socket, { path: '/v1/agent' }),
+    nodes: () => askJson(socket, { path: '/v1/nodes' }),
+    submit: async (job) => (await askJson<{ id: string }>(socket, { method: 'POST', path: '/v1/jobs', json: job })).id,
+    jobs: () => askJson(socket, { path: '/v1/jobs' }),
+    job: (id) => askJson(socket, { path: jobPath(id) }),
+    events: (id, { tasks = false, signal } = {}) => askLines(socket, { path: `${jobPath(id)}/events`, query: { tasks: tasks ? 1 : undefined }, signal }),
+    cancel: (id) => askJson(socket, { method: 'POST', path: `${jobPath(id)}/cancel` }),
+    addFile: (bytes, { name, keep, signal } = {}) =>
+      askJson(socket, { method: 'POST', path: '/v1/store/file', query: { name, keep: keep ? 1 : undefined }, bytes, signal }),
+    addPaths: (paths, { keep, signal } = {}) => askJson(socket, { method: 'POST', path: '/v1/store/paths', json: { paths, keep }, signal }),
+    link: (artifacts, { keep, signal } = {}) => askJson(socket, { method: 'POST', path: '/v1/store/link', json: { artifacts, keep }, signal }),
+    stat: (address) => askJson(socket, { path: '/v1/store/stat', query: { address } }),
+    ls: (address) => askLines(socket, { path: '/v1/store/ls', query: { address } }),
+    cat: (address, { offset, length, signal } = {}) => askBytes(socket, { path: '/v1/store/cat', query: { address, offset, length }, signal }),
+    stop: async ({ now = false } = {}) => void (await ask(socket, { method: 'POST', path: '/v1/agent/stop', json: { now } })).resume(),
+    session: () => openSession(socket),
+  }
+}
+
+function jobPath(id: string): string {
+  return `/v1/jobs/${encodeURIComponent(id)}`
+}
+
+async function openSession(socket: string): Promise<Session> {
+  const answer = await ask(socket, { path: '/v1/session' })
+  const ended = new Promise<void>((resolve) => answer.once('close', resolve))
+  // A session that breaks off is a session that is over: nobody waits for its error.
+  answer.on('error', () => {})
+  answer.resume()
+  return { ended, close: () => void answer.destroy() }
+}
