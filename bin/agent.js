@@ -1,0 +1,3 @@
+#!/usr/bin/env node
+/** The door of `ipdc-agent`. */
+require('./door.js')('agent/main')
