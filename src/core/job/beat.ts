@@ -1,0 +1,92 @@
+/**
+ * A node tells all that it holds. What counts is renewed; what does not is ended; after a restart, what older terms gave away is
+ * taken over under its old name.
+ */
+
+import { takes } from './answer.ts'
+import { cancel, say } from './attempt.ts'
+import { bookOf } from './credits.ts'
+import type { Beat, Ref } from './event.ts'
+import type { Round, To } from './instruction.ts'
+import { renew } from './lease.ts'
+import { mayAdopt } from './result.ts'
+import { type Attempt, become, type Job, keyOf, type Task } from './state.ts'
+
+export function beat(round: Round, event: Beat): void {
+  const { state, out } = round
+  const { src } = event
+  const closed = new Set<string>()
+  const grants = new Map<number, Omit<To, 'node'>[]>()
+  for (const item of event.held) {
+    const job = state.jobs.get(item.job)
+    if (job === undefined) closed.add(item.job)
+    else if (holds(round, job, event, item)) push(grants, job.leaseMs, { job: job.id, task: item.task, term: item.term, attempt: item.attempt })
+    else out.push({ is: 'cancel', node: src, ...refOf(item), why: 'this attempt does not count any more' })
+  }
+  for (const item of event.done) {
+    const job = state.jobs.get(item.job)
+    if (job === undefined) closed.add(item.job)
+    else waits(round, job, src, item)
+  }
+  for (const job of event.asks) if (!state.jobs.has(job)) closed.add(job)
+  for (const job of closed) out.push({ is: 'close', node: src, job })
+  for (const [leaseMs, held] of grants) out.push({ is: 'grant', node: src, leaseMs, held })
+  if (!event.more) bookOf(state, src).beaten = true
+}
+
+/** Whether the node may go on with it. */
+function holds(round: Round, job: Job, { src, boot }: Beat, item: Beat['held'][number]): boolean {
+  const task = job.tasks.get(item.task)
+  const live = task?.live.get(keyOf(item))
+  if (live !== undefined) {
+    if (live.node !== src) return false
+    takes(round, live, item.is === 'running', boot)
+    return true
+  }
+  if (task === undefined) return report(job, src, boot, item)
+  if (!mayAdopt(task, item)) return false
+  adopt(round, task, src, boot, item, item.is === 'running')
+  return true
+}
+
+/** `coordinate` may still ask for it, while the takeover lasts. */
+function report(job: Job, src: string, boot: number, { task, term, attempt, is }: Beat['held'][number]): boolean {
+  if (job.adoptUntil === undefined || term >= job.term) return false
+  const others = (job.reports.get(task) ?? []).filter((known) => known.src !== src || keyOf(known) !== keyOf({ term, attempt }) || known.is === 'done')
+  job.reports.set(task, [...others, { is, src, boot, term, attempt }])
+  return true
+}
+
+/** Goes on under its old (term, attempt): the node need not know that the coordinator was away. */
+export function adopt(round: Round, task: Task, src: string, boot: number, { term, attempt: number }: Omit<Ref, 'task'>, runs: boolean): void {
+  const { state, now, out } = round
+  for (const older of [...task.live.values()]) cancel(round, older, 'a later attempt is alive')
+  const key = keyOf({ term, attempt: number })
+  const attempt: Attempt = { task, key, term, attempt: number, node: src, boot, is: 'accepted', until: 0, step: state.step, over: false }
+  renew(attempt, now)
+  state.leases.push(attempt.until, attempt)
+  task.live.set(key, attempt)
+  bookOf(state, src).attempts.add(attempt)
+  become(task, 'live')
+  say(out, attempt, 'adopted')
+  takes(round, attempt, runs, boot)
+}
+
+/** Its result is under way: the attempt stays alive, or the node may forget what is on disk. */
+function waits({ now, out }: Round, job: Job, src: string, ref: Ref): void {
+  const task = job.tasks.get(ref.task)
+  const live = task?.live.get(keyOf(ref))
+  if (live?.node === src) renew(live, now)
+  const { winner } = task ?? {}
+  if (winner?.synced && winner.node === src && winner.key === keyOf(ref)) out.push({ is: 'note', node: src, ...refOf({ ...ref, job: job.id }) })
+}
+
+function refOf({ job, task, term, attempt }: Ref & { readonly job: string }): Omit<To, 'node'> {
+  return { job, task, term, attempt }
+}
+
+function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const list = map.get(key)
+  if (list === undefined) map.set(key, [value])
+  else list.push(value)
+}

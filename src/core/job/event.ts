@@ -1,0 +1,86 @@
+/** What happens to a coordinator: the only way in to `lifecycle.next`. */
+
+import type { Cid } from '../cids.ts'
+import type { Node } from '../cluster/members.ts'
+import type { Failure, JobId, Ms, Needs, NodeId, Term } from '../kind.ts'
+import type { Charge, Committed, Result } from './state.ts'
+
+export type Event =
+  // --- who is there
+  /** A node came, changed or went. */
+  | { readonly is: 'node'; readonly node: Node }
+  /** The coordinator's own connection to the broker. While it is down nobody can be heard, so no lease runs out. */
+  | { readonly is: 'wire'; readonly up: boolean }
+  | { readonly is: 'tick' }
+  // --- what is to be done
+  | JobOpened
+  | { readonly is: 'job.closed'; readonly job: JobId; readonly why: string }
+  | { readonly is: 'run.opened'; readonly job: JobId; readonly run: number; readonly stage: string }
+  /** The source gave its last task. */
+  | { readonly is: 'run.ended'; readonly job: JobId; readonly run: number }
+  /** Nobody waits for its outcomes any more. */
+  | { readonly is: 'run.left'; readonly job: JobId; readonly run: number }
+  | TaskAdded
+  /** A result is on disk. */
+  | { readonly is: 'synced'; readonly job: JobId; readonly task: string; readonly term: Term; readonly attempt: number }
+  /** The root is not whole: something below it cannot be had. Answered by `root.ready` or `root.failed`. */
+  | { readonly is: 'root.lost'; readonly job: JobId; readonly cid: Cid }
+  // --- what nodes say
+  | (Said & { readonly is: 'accepted' | 'started'; readonly term: Term; readonly tasks: readonly { readonly task: string; readonly attempt: number }[] })
+  | (Said & {
+      readonly is: 'refused'
+      readonly term: Term
+      readonly tasks: readonly { readonly task: string; readonly attempt: number; readonly error: Failure }[]
+    })
+  | (Said & { readonly is: 'done'; readonly tasks: readonly (Ref & { readonly result: Result })[] })
+  | (Said & { readonly is: 'failed'; readonly tasks: readonly (Ref & { readonly error: Failure; readonly retry?: Charge['retry'] })[] })
+  | (Said & { readonly is: 'cancelled'; readonly tasks: readonly Ref[] })
+  | Beat
+
+export interface JobOpened {
+  readonly is: 'job.opened'
+  readonly job: JobId
+  readonly term: Term
+  readonly kind: string
+  readonly pure: boolean
+  readonly leaseMs: Ms
+  readonly nodes?: number | undefined
+  /** Of the journal, when the coordinator was started again. */
+  readonly resumed?: { readonly committed: ReadonlyMap<string, Committed>; readonly charged: ReadonlyMap<string, readonly Charge[]> } | undefined
+}
+
+export interface TaskAdded {
+  readonly is: 'task.added'
+  readonly job: JobId
+  readonly run: number
+  readonly name: string
+  readonly body: Uint8Array
+  /** What placement hashes. */
+  readonly key: string
+  readonly prefer: readonly NodeId[]
+  readonly on: readonly NodeId[] | undefined
+  readonly needs: Needs | undefined
+}
+
+/** `free` counts only if the message is the newest of its node. */
+export interface Said {
+  readonly src: NodeId
+  readonly boot: number
+  readonly seq: number
+  readonly free: number
+  readonly job: JobId
+}
+
+export interface Ref {
+  readonly task: string
+  readonly attempt: number
+  readonly term: Term
+}
+
+export interface Beat extends Omit<Said, 'job'> {
+  readonly is: 'beat'
+  readonly more: boolean
+  readonly held: readonly (Ref & { readonly job: JobId; readonly is: 'waiting' | 'running' })[]
+  readonly done: readonly (Ref & { readonly job: JobId })[]
+  readonly asks: readonly JobId[]
+}

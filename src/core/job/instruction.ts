@@ -1,0 +1,56 @@
+/** What a coordinator shall do: the only way out of `lifecycle.next`. */
+import type { Failure, JobId, Ms, NodeId, Term } from '../kind.ts'
+import type { TaskState } from '../views.ts'
+import type { Charge, Result, State } from './state.ts'
+
+export type Instruction =
+  // --- to a node
+  | (To & { readonly is: 'offer'; readonly leaseMs: Ms; readonly stage: string; readonly body: Uint8Array })
+  | (To & { readonly is: 'cancel'; readonly why: string })
+  /** The attempts of a beat that go on. Said once for each beat that holds any. */
+  | { readonly is: 'grant'; readonly node: NodeId; readonly leaseMs: Ms; readonly held: readonly Omit<To, 'node'>[] }
+  /** The node may forget this result, or failure. */
+  | (To & { readonly is: 'note' })
+  /** The node holds something of a job that is not open here. */
+  | { readonly is: 'close'; readonly node: NodeId; readonly job: JobId }
+  // --- to the journal
+  | (To & { readonly is: 'commit'; readonly stage: string; readonly result: Result })
+  | { readonly is: 'withdraw'; readonly job: JobId; readonly task: string }
+  | { readonly is: 'charge'; readonly job: JobId; readonly task: string; readonly charge: Charge }
+  // --- to `coordinate`
+  | { readonly is: 'outcome'; readonly job: JobId; readonly run: number; readonly task: string; readonly outcome: Told }
+  | { readonly is: 'root.ready'; readonly job: JobId }
+  | { readonly is: 'root.failed'; readonly job: JobId; readonly error: Failure }
+  // --- to whoever watches
+  | {
+      readonly is: 'event'
+      readonly job: JobId
+      readonly stage: string
+      readonly task: string
+      readonly attempt: number
+      readonly node: NodeId
+      readonly state: TaskState
+      readonly error?: Failure
+    }
+  | { readonly is: 'warn'; readonly job: JobId; readonly message: string }
+  /** A result, or a claim, that was not taken. */
+  | (To & { readonly is: 'fenced'; readonly what: string })
+
+export interface To {
+  readonly node: NodeId
+  readonly job: JobId
+  readonly task: string
+  readonly term: Term
+  readonly attempt: number
+}
+
+export type Told =
+  | { readonly is: 'done'; readonly node: NodeId; readonly value: unknown }
+  | { readonly is: 'failed'; readonly node: NodeId | undefined; readonly error: Failure }
+
+/** One call of `next`: what it works on, when it is, and what it has to say so far. */
+export interface Round {
+  readonly state: State
+  readonly now: Ms
+  readonly out: Instruction[]
+}

@@ -1,0 +1,53 @@
+/** Attempts that nobody will finish: their node is gone, was started again, or their lease ran out. */
+import type { Node } from '../cluster/members.ts'
+import { end, remember, say } from './attempt.ts'
+import { again, charge } from './charge.ts'
+import { announce, bookOf, restart } from './credits.ts'
+import type { Round } from './instruction.ts'
+import { expired } from './lease.ts'
+import { chargeOf } from './retry.ts'
+import type { Attempt } from './state.ts'
+
+/** Gives its task to others. Only one that was running is charged: a node's death is no fault of what merely waited there. */
+export function lose(round: Round, attempt: Attempt, why: string): void {
+  if (attempt.over) return
+  const { task, is, node } = attempt
+  end(round.state, attempt)
+  remember(task, attempt)
+  task.stage.lost++
+  const error = { code: 'NODE_LOST', message: `Node ${node} had "${task.name}" when ${why}` }
+  say(round.out, attempt, 'lost', error)
+  if (is === 'running') charge(round, task, chargeOf(node, error))
+  else again(task)
+}
+
+export function expire(round: Round): void {
+  for (const attempt of expired(round.state, round.now)) lose(round, attempt, 'its lease ran out')
+}
+
+/** A node came, changed or went. */
+export function nodeChanged(round: Round, node: Node): void {
+  const { state, now } = round
+  const book = bookOf(state, node.id)
+  book.node = node
+  if (node.boot > book.boot) reborn(round, node.id, node.boot)
+  announce(state, book, node, now)
+  state.version++
+  if (node.state !== 'gone') return
+  book.told = false
+  book.free = 0
+  // One that is not pure may still run there, unheard: only its lease ends it for sure.
+  for (const attempt of [...book.attempts]) if (attempt.task.job.pure) lose(round, attempt, 'it went')
+}
+
+/** What ran under the old start is dead for certain. What waited may have survived in its queue: of pure jobs nobody waits to see. */
+export function reborn(round: Round, id: string, boot: number): void {
+  const book = bookOf(round.state, id)
+  restart(round.state, book, boot)
+  book.beaten = false
+  for (const job of round.state.ring) if (job.refusals.delete(id)) round.state.version++
+  for (const attempt of [...book.attempts]) {
+    if (attempt.boot >= boot || attempt.is === 'offered') continue
+    if (attempt.task.job.pure || attempt.is === 'running') lose(round, attempt, 'it was started again')
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * Gives ready tasks to nodes with credit: the best-ranked that has some, so that work always flows. Jobs take turns, so a large
+ * one does not starve a small one.
+ */
+import { choose } from '../cluster/placement.ts'
+import type { Ms, NodeId } from '../kind.ts'
+import { fail } from './charge.ts'
+import { bookOf, settle } from './credits.ts'
+import type { Round } from './instruction.ts'
+import { renew } from './lease.ts'
+import { allowedOf, candidates, first, fittingOf, shift } from './ready.ts'
+import { type Attempt, become, type Job, keyOf, type Line, type Task } from './state.ts'
+import { warn } from './warn.ts'
+
+/** Tasks that no node fits wait so long before it is said: nodes may be about to come. @default 2_000 (ms) */
+export const patienceMs: Ms = 2_000
+
+/** Offers until no job has a task that a node with credit may run. */
+export function place(round: Round): void {
+  const { ring, open } = round.state
+  for (let idle = 0; open.size > 0 && idle < ring.length; ) {
+    const job = ring.shift()
+    if (job === undefined) return
+    ring.push(job)
+    idle = placeOne(round, job) ? 0 : idle + 1
+  }
+}
+
+function placeOne(round: Round, job: Job): boolean {
+  if (job.ready === 0 || job.adoptUntil !== undefined) return false
+  for (const line of job.lines.values()) {
+    const task = first(line)
+    if (task === undefined) {
+      if (line.key !== '') job.lines.delete(line.key)
+      continue
+    }
+    const node = choose(task.key, candidates(round.state, job, line), task.prefer)
+    if (node === undefined) continue
+    shift(line)
+    offer(round, task, node)
+    return true
+  }
+  return false
+}
+
+function offer({ state, now, out }: Round, task: Task, node: NodeId): void {
+  const { job } = task
+  const book = bookOf(state, node)
+  const { term } = job
+  const number = ++task.attempts
+  const key = keyOf({ term, attempt: number })
+  const attempt: Attempt = { task, key, term, attempt: number, node, boot: book.boot, is: 'offered', until: 0, step: state.step, over: false }
+  renew(attempt, now)
+  state.leases.push(attempt.until, attempt)
+  task.live.set(key, attempt)
+  book.attempts.add(attempt)
+  book.unanswered++
+  settle(state, book)
+  become(task, 'live')
+  if (job.nodes !== undefined) sayFewer(out, job, allowedOf(state, job)?.size ?? 0)
+  out.push({ is: 'offer', node, job: job.id, task: task.name, term, attempt: number, leaseMs: job.leaseMs, stage: task.stage.name, body: task.body })
+  out.push({ is: 'event', job: job.id, stage: task.stage.name, task: task.name, attempt: number, node, state: 'offered' })
+}
+
+function sayFewer(out: Round['out'], job: Job, found: number): void {
+  if (job.nodes !== undefined && found < job.nodes) {
+    warn(out, job, 'fewer', `Runs on ${found} ${found === 1 ? 'node' : 'nodes'} where ${job.nodes} were asked for: no more of the domain fit`)
+  }
+}
+
+/** Lines that no node may run: when all that fit refuse, their tasks fail; when none fits they wait, which is said once. */
+export function overlook(round: Round): void {
+  for (const job of round.state.ring) {
+    if (job.ready === 0 || job.adoptUntil !== undefined) continue
+    for (const line of job.lines.values()) if (first(line) !== undefined) overlookLine(round, job, line)
+  }
+}
+
+function overlookLine(round: Round, job: Job, line: Line): void {
+  const { usable, refused } = fittingOf(round.state, job, line)
+  if (usable.size > 0) {
+    line.emptyAt = undefined
+    return
+  }
+  const refusal = refused === undefined ? undefined : job.refusals.get(refused)
+  if (refusal !== undefined) {
+    for (let task = first(line); task !== undefined; task = first(line)) {
+      shift(line)
+      fail(round, task, refused, refusal)
+    }
+    return
+  }
+  line.emptyAt ??= round.now
+  if (round.now - line.emptyAt < patienceMs) return
+  const { on, needs } = line.want
+  const asked = [...(on === undefined ? [] : [`on ${on.join(' or ')}`]), ...(needs === undefined ? [] : [`with ${JSON.stringify(needs)}`])]
+  warn(round.out, job, 'none', `No node of the domain runs ${[job.kind, ...asked].join(' ')}: the job waits for one`)
+}

@@ -1,0 +1,88 @@
+/**
+ * Inputs that nobody holds any more. The tasks that made them run again under their names, and who needs them waits without
+ * cost: law 1 gives the same address again.
+ */
+import type { Cid } from '../cids.ts'
+import type { Failure } from '../kind.ts'
+import { say } from './attempt.ts'
+import { again, charge } from './charge.ts'
+import type { Round } from './instruction.ts'
+import { enqueue } from './ready.ts'
+import { chargeOf } from './retry.ts'
+import { type Attempt, isOpen, type Job, type Task, type Winner } from './state.ts'
+
+/** Times that a result is made again before its loss counts against who needs it. @default 8 */
+export const maxWithdrawals = 8
+
+/** An attempt failed because `cid` could not be had. */
+export function inputLost(round: Round, attempt: Attempt, error: Failure & { readonly cid: Cid }): void {
+  const { task } = attempt
+  const makers = makersOf(task.job, error.cid)
+  if (makers.length === 0) charge(round, task, chargeOf(attempt.node, error))
+  else {
+    for (const maker of makers) {
+      // Made again since this attempt was offered: it may have asked the holders of before.
+      if (maker.winner === undefined || maker.winner.step <= attempt.step) wait(round, task, maker)
+    }
+    again(task)
+  }
+}
+
+/** The root is not whole. The answer is `root.ready` or `root.failed`. */
+export function rootLost({ state, now, out }: Round, job: Job, cid: Cid): void {
+  const makers = makersOf(job, cid)
+  if (makers.length === 0) {
+    out.push({ is: 'root.failed', job: job.id, error: { code: 'INPUT_LOST', message: `Nobody holds ${cid}, and no task of the job made it`, cid } })
+    return
+  }
+  for (const maker of makers) withdraw({ state, now, out }, maker)
+  job.rootWaits = new Set(makers)
+}
+
+/** A task was committed: those that waited for it go on. */
+export function made({ out }: Round, task: Task): void {
+  const { job } = task
+  for (const waiter of task.waiters) {
+    waiter.waitsFor.delete(task)
+    if (waiter.is === 'waiting') again(waiter)
+  }
+  task.waiters.clear()
+  if (job.rootWaits?.delete(task) && job.rootWaits.size === 0) {
+    job.rootWaits = undefined
+    out.push({ is: 'root.ready', job: job.id })
+  }
+}
+
+/** Index of what a result names, kept when it is withdrawn, so that all who miss it wait for the same task. */
+export function index(task: Task, winner: Winner): void {
+  const { makers } = task.job
+  for (const cid of winner.cids) {
+    const known = makers.get(cid)
+    if (known === undefined) makers.set(cid, new Set([task]))
+    else known.add(task)
+  }
+}
+
+function makersOf(job: Job, cid: Cid): Task[] {
+  return [...(job.makers.get(cid) ?? [])].filter((maker) => {
+    const stands = maker.is === 'done' && maker.winner?.cids.includes(cid) === true && maker.withdrawals < maxWithdrawals
+    return stands || (isOpen(maker) && maker.withdrawals > 0)
+  })
+}
+
+function wait(round: Round, task: Task, maker: Task): void {
+  withdraw(round, maker)
+  task.waitsFor.add(maker)
+  maker.waiters.add(task)
+}
+
+function withdraw({ out }: Round, maker: Task): void {
+  const { winner } = maker
+  if (winner === undefined) return
+  maker.winner = undefined
+  maker.withdrawn.add(winner.key)
+  maker.withdrawals++
+  out.push({ is: 'withdraw', job: maker.job.id, task: maker.name })
+  say(out, { task: maker, node: winner.node, attempt: winner.attempt }, 'withdrawn')
+  enqueue(maker)
+}
