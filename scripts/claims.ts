@@ -23,10 +23,9 @@ interface Subtest {
 /** Something to write TAP to. `onFile` is called as each test file ends. */
 export function claimReader(onFile: (file: string, claims: Claims, seconds: number) => void): Parser {
   const parser = new Parser()
-  follow(parser, (file) => {
-    const { name = '?', time } = file.end ?? {}
-    onFile(name, claimsOf(file, name), (time ?? 0) / 1000)
-  })
+  const end = (file: Subtest) => onFile(file.end?.name ?? '?', claimsOf(file, file.end?.name ?? '?'), (file.end?.time ?? 0) / 1000)
+  // A file that dies before it says anything has only its closing line.
+  follow(parser, end, (result) => end({ own: [], parts: [], end: result }))
   return parser
 }
 
@@ -38,7 +37,7 @@ export function sum(all: readonly Claims[]): Claims {
   }
 }
 
-function follow(parser: Parser, onEnd: (part: Subtest) => void, onOwn: (result: Result) => void = () => {}): void {
+function follow(parser: Parser, onEnd: (part: Subtest) => void, onOwn: (result: Result) => void): void {
   const open: Subtest[] = []
   parser.on('child', (inner: Parser) => {
     const part: Subtest = { own: [], parts: [] }
@@ -50,17 +49,12 @@ function follow(parser: Parser, onEnd: (part: Subtest) => void, onOwn: (result: 
     )
   })
   parser.on('assert', (end: Result) => {
-    // The line that closes a subtest stands right after it. A file or subtest that was skipped, or said nothing, has only that line.
+    // The line that closes a subtest stands right after it. Of a skipped one there is only that line, as of a skipped assertion.
     const part = open.pop()
     if (part !== undefined) onEnd({ ...part, end })
-    else if (isSubtest(end)) onEnd({ own: [], parts: [], end })
+    else if (end.skip !== false || end.todo !== false) onEnd({ own: [], parts: [], end })
     else onOwn(end)
   })
-}
-
-/** A skipped or to-do subtest has no body in TAP; a skipped assertion is no different, and counts as one. */
-function isSubtest(result: Result): boolean {
-  return result.skip !== false || result.todo !== false || result.name.endsWith('.ts')
 }
 
 function claimsOf({ own, parts, end }: Subtest, name: string): Claims {
