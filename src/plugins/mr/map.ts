@@ -1,0 +1,48 @@
+/** A map task: counts the words of its split, and puts them sorted into one file for each reducer. Counting here is the combiner. */
+import * as v from 'valibot'
+import { decode } from '../../core/cbor.ts'
+import type { TaskContext, TreeEntry } from '../../core/kind.ts'
+import { type Keys, orderKeys } from './order.ts'
+import { encodePairs } from './pairs.ts'
+import { readPieces } from './pieces.ts'
+import { createTable } from './table.ts'
+import { type MapResult, type MapTask, nameOf, Piece } from './task.ts'
+import { createWords } from './words.ts'
+
+export interface MapLimits {
+  /** @default 64 MiB (bytes) */
+  readonly tableBytes?: number
+  /** @default 16 MiB (bytes) */
+  readonly maxWordBytes?: number
+}
+
+/** @throws TABLE_FULL, BAD_DATA */
+export async function map(task: MapTask, ctx: TaskContext, limits: MapLimits = {}): Promise<MapResult> {
+  const pieces = await piecesOf(task, ctx)
+  const table = createTable(limits.tableBytes)
+  const words = createWords(table, { ignoreCase: task.ignoreCase, ...limits })
+
+  let read = 0
+  const all = pieces.reduce((sum, { from, to }) => sum + to - from, 0)
+  for await (const { chunk, ends } of readPieces(task.input, pieces, ctx.store)) {
+    ctx.signal.throwIfAborted()
+    words.push(chunk)
+    if (ends) words.end()
+    read += chunk.length
+    ctx.progress(Math.min(1, read / all))
+  }
+
+  const manifest = await ctx.store.addTree(partitions(orderKeys(table, task.k), task.k), `map-${nameOf(task.split)}`)
+  return { is: 'map', manifest: manifest.cid, size: manifest.size, words: table.total, distinct: table.size }
+}
+
+async function piecesOf({ index, split }: MapTask, { store }: TaskContext): Promise<Piece[]> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of store.cat(`${index}/${nameOf(split)}`)) chunks.push(chunk)
+  return v.parse(v.array(Piece), decode(Buffer.concat(chunks)))
+}
+
+/** One at a time: a partition is sorted and encoded when the store asks for it. */
+function* partitions(keys: Keys, k: number): Iterable<TreeEntry> {
+  for (let partition = 0; partition < k; partition++) yield { path: nameOf(partition), content: encodePairs(keys, keys.of(partition)) }
+}

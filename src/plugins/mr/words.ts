@@ -1,0 +1,153 @@
+/**
+ * Words of a stream of bytes: runs of anything but space, tab, LF, VT, FF and CR, exact. Four bytes are looked at in one step,
+ * and without a branch on where a word ends, which no processor can guess. Chunks are copied into one window, so that a word
+ * may lie across any number of them.
+ */
+import { IpdcError } from '../../core/errors.ts'
+import { hashRest, hashWords } from './hash.ts'
+import { cellBytes, field, inlineBytes, type Table } from './table.ts'
+
+/** A longer word is an error, not a reason to take all memory. @default 16 MiB (bytes) */
+export const maxWordBytes = 16 << 20
+
+const firstWindow = 1 << 20
+/** Spaces after the window's content: they end its last word, and the scan may look at them. */
+const slack = 16
+const batchKeys = 256
+
+export interface Words {
+  push(chunk: Uint8Array): void
+  /** Ends the last word: of a file, or of all. */
+  end(): void
+}
+
+export interface WordsOptions {
+  /** `A` to `Z` count as `a` to `z`. */
+  readonly ignoreCase: boolean
+  /** @default 16 MiB (bytes) */
+  readonly maxWordBytes?: number
+}
+
+/** @throws BAD_DATA for a word that is too long, TABLE_FULL */
+export function createWords(table: Table, { ignoreCase, maxWordBytes: most = maxWordBytes }: WordsOptions): Words {
+  let bytes = new Uint8Array(firstWindow + slack)
+  let view = new DataView(bytes.buffer)
+  const batch = new DataView(new ArrayBuffer(batchKeys * cellBytes))
+  /** Bytes of a word that began and did not end yet, at the window's start. */
+  let held = 0
+
+  function push(chunk: Uint8Array): void {
+    for (let from = 0; from < chunk.length; ) {
+      if (held === bytes.length - slack) widen()
+      const part = chunk.subarray(from, from + bytes.length - slack - held)
+      bytes.set(part, held)
+      const to = held + part.length
+      if (ignoreCase) fold(bytes, held, to)
+      bytes.fill(space, to, to + slack)
+      const rest = scan(to)
+      held = to - rest
+      if (rest > 0) bytes.copyWithin(0, rest, to)
+      from += part.length
+    }
+  }
+
+  function tooLong(): IpdcError {
+    return new IpdcError('BAD_DATA', { message: `A word is longer than ${most} bytes`, hint: 'Is the input text?' })
+  }
+
+  function end(): void {
+    bytes.fill(space, held, held + slack)
+    if (held > 0) scan(held + 1)
+    held = 0
+  }
+
+  function widen(): void {
+    const wider = new Uint8Array((bytes.length - slack) * 2 + slack)
+    wider.set(bytes)
+    bytes = wider
+    view = new DataView(bytes.buffer)
+  }
+
+  /** Counts the words that end before `to`; gives the start of the one that does not, or `to`. */
+  function scan(to: number): number {
+    let waiting = 0
+    let at = 0
+    while (at < to) {
+      let w0 = view.getInt32(at, true)
+      let w1 = view.getInt32(at + 4, true)
+      let w2 = 0
+      let rest = 0
+      let length: number
+      const low0 = lows(w0)
+      const low1 = lows(w1)
+      if ((low0 | low1) !== 0) {
+        const mask0 = before(low0)
+        const mask1 = before(low1) & ~((low0 | -low0) >> 31)
+        w0 &= mask0
+        w1 &= mask1
+        length = (64 - Math.clz32(mask0) - Math.clz32(mask1)) >> 3
+      } else {
+        w2 = view.getInt32(at + 8, true)
+        const mask2 = before(lows(w2))
+        w2 &= mask2
+        length = (96 - Math.clz32(mask2)) >> 3
+      }
+      if (isSpace[bytes[at + length] as number] === 0) {
+        // The word goes on: it is longer than 12 bytes, or holds control characters.
+        while (isSpace[bytes[at + length] as number] === 0) length++
+        if (length > most) throw tooLong()
+        w0 = view.getInt32(at, true) & first(length)
+        w1 = view.getInt32(at + 4, true) & first(length - 4)
+        w2 = view.getInt32(at + 8, true) & first(length - 8)
+        if (length > inlineBytes) rest = hashRest(bytes, at + inlineBytes, at + length)
+      } else if (length === 0) {
+        at++
+        continue
+      }
+      if (at + length >= to) break
+      const cell = waiting * cellBytes
+      batch.setInt32(cell, w0, true)
+      batch.setInt32(cell + field.word1, w1, true)
+      batch.setInt32(cell + field.word2, w2, true)
+      batch.setInt32(cell + field.length, length, true)
+      batch.setInt32(cell + field.place, at, true)
+      batch.setInt32(cell + field.hash, hashWords(w0, w1, w2, rest), true)
+      at += length + 1
+      if (++waiting === batchKeys) {
+        table.addAll(batch, waiting, bytes)
+        waiting = 0
+      }
+    }
+    table.addAll(batch, waiting, bytes)
+    return Math.min(at, to)
+  }
+
+  return { push, end }
+}
+
+const space = 0x20
+const isSpace = new Uint8Array(256)
+for (const code of [0x20, 0x09, 0x0a, 0x0b, 0x0c, 0x0d]) isSpace[code] = 1
+
+/** The high bit of each byte below 0x21 (exact for the first of them): whitespace, or a control character. */
+function lows(word: number): number {
+  return (word - 0x21212121) & ~word & 0x80808080
+}
+
+/** Ones in the bytes before the first that `lows` marked; in all where there is none. */
+function before(low: number): number {
+  return ((low & -low) >>> 7) - 1
+}
+
+/** Ones in the first `count` bytes of a word. */
+function first(count: number): number {
+  return count >= 4 ? -1 : count <= 0 ? 0 : (1 << (count * 8)) - 1
+}
+
+/** ASCII only: what a letter is must not depend on a version of Unicode. */
+function fold(bytes: Uint8Array, from: number, to: number): void {
+  for (let at = from; at < to; at++) {
+    const byte = bytes[at] as number
+    if (byte >= 0x41 && byte <= 0x5a) bytes[at] = byte | 0x20
+  }
+}
