@@ -14,6 +14,7 @@ const atOnce = 8
 
 /** @throws BAD_DATA when a partition does not have its form */
 export async function reduce({ maps, count, partition }: ReduceTask, ctx: TaskContext): Promise<ReduceResult> {
+  ctx.signal.throwIfAborted()
   const windowBytes = Math.min(maxWindowBytes, Math.max(minWindowBytes, Math.floor(windowsBytes / Math.max(1, count))))
   const runs: Run[] = []
   const totals = { words: 0, distinct: 0 }
