@@ -13,9 +13,8 @@ const maxWindowBytes = 1 << 20
 const atOnce = 8
 
 /** @throws BAD_DATA when a partition does not have its form */
-export async function reduce({ maps, count, partition }: ReduceTask, ctx: TaskContext): Promise<ReduceResult> {
+export async function reduce({ maps, count, partition }: ReduceTask, ctx: TaskContext, { windowBytes = windowOf(count) } = {}): Promise<ReduceResult> {
   ctx.signal.throwIfAborted()
-  const windowBytes = Math.min(maxWindowBytes, Math.max(minWindowBytes, Math.floor(windowsBytes / Math.max(1, count))))
   const runs: Run[] = []
   const totals = { words: 0, distinct: 0 }
   let ended = 0
@@ -51,4 +50,8 @@ export async function reduce({ maps, count, partition }: ReduceTask, ctx: TaskCo
 
     return { cursor, refill }
   }
+}
+
+function windowOf(count: number): number {
+  return Math.min(maxWindowBytes, Math.max(minWindowBytes, Math.floor(windowsBytes / Math.max(1, count))))
 }

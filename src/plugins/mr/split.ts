@@ -36,7 +36,7 @@ export async function splitInput({ input, splitBytes }: Pick<Job, 'input' | 'spl
   if (splits.length > maxSplits) {
     throw new IpdcError('TOO_LARGE', {
       message: `The input of ${bytes} bytes makes ${splits.length} splits of ${splitBytes} bytes; ${maxSplits} is the most`,
-      hint: `Use larger splits: --split ${Math.ceil(bytes / maxSplits / 2 ** 20) * 2}M`,
+      hint: `Use larger splits: --split ${Math.ceil((2 * bytes) / maxSplits / 2 ** 20)}MiB`,
     })
   }
   const index = await store.addTree(
@@ -55,6 +55,9 @@ async function* filesOf(root: Cid, store: JobStore, folder = ''): AsyncIterable<
   }
 }
 
+/** Pieces of a split, at most: a list of them is read at once. */
+const maxPieces = 4096
+
 /** The pieces of each split, none of them empty. */
 export function cut(files: Iterable<File>, splitBytes: number): Piece[][] {
   const splits: Piece[][] = []
@@ -62,7 +65,7 @@ export function cut(files: Iterable<File>, splitBytes: number): Piece[][] {
   for (const { path, size } of files) {
     if (size === 0) continue
     // A file that does not fit into what is left of a split starts a new one.
-    if (size > room) room = 0
+    if (size > room || splits.at(-1)?.length === maxPieces) room = 0
     for (let from = 0; from < size; ) {
       if (room === 0) {
         splits.push([])

@@ -134,7 +134,7 @@ export function createTable(limitBytes = tableBytes): Table {
     if (capacity * (cellBytes + 8) + arenaLength <= limitBytes && capacity < cellBits) return
     throw new IpdcError('TABLE_FULL', {
       message: `More than ${size} distinct words in one split: they do not fit into a table of ${Math.floor(limitBytes / 2 ** 20)} MiB`,
-      hint: 'Cut the input into smaller splits: --split 4M',
+      hint: 'Cut the input into smaller splits: --split 4MiB',
     })
   }
 

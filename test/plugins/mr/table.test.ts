@@ -1,0 +1,43 @@
+import t from 'tap'
+import { orderKeys } from '../../../src/plugins/mr/order.ts'
+import { cellBytes, createTable, field } from '../../../src/plugins/mr/table.ts'
+import { createWords } from '../../../src/plugins/mr/words.ts'
+
+t.test('keeps more distinct keys than it began with room for, each with its count', async (t) => {
+  const table = createTable()
+  const words = createWords(table, { ignoreCase: false })
+  for (let round = 0; round < 3; round++)
+    for (let i = 0; i < 50_000; i += 100) words.push(Buffer.from(Array.from({ length: 100 }, (_, n) => `key-${i + n} `).join('')))
+  words.end()
+  t.equal(table.size, 50_000)
+  t.equal(table.total, 150_000)
+  const keys = orderKeys(table, 1)
+  t.ok(keys.of(0).every((number) => keys.countOf(number) === 3))
+})
+
+t.test('more distinct keys than the limit are TABLE_FULL with a way out, short keys and long', async (t) => {
+  for (const length of [6, 60]) {
+    const words = createWords(createTable(1 << 20), { ignoreCase: false })
+    const fill = () => {
+      for (let i = 0; i < 1e6; i++) words.push(Buffer.from(`${String(i).padStart(length, '0')} `))
+    }
+    t.throws(fill, { code: 'TABLE_FULL', hint: /--split/, message: /table of 1 MiB/ })
+  }
+})
+
+t.test('equal keys in plenty never fill it', async (t) => {
+  const words = createWords(createTable(1 << 18), { ignoreCase: false })
+  const chunk = Buffer.from('some words and a-rather-long-one-too '.repeat(1000))
+  for (let i = 0; i < 100; i++) words.push(chunk)
+  t.pass()
+})
+
+t.test('counts go on past 2^32', async (t) => {
+  const table = createTable()
+  const batch = new DataView(new ArrayBuffer(cellBytes))
+  batch.setInt32(field.length, 1, true)
+  table.addAll(batch, 1, new Uint8Array(1))
+  table.cells.setFloat64(field.count, 2 ** 40, true)
+  table.addAll(batch, 1, new Uint8Array(1))
+  t.equal(orderKeys(table, 1).countOf(0), 2 ** 40 + 1)
+})
