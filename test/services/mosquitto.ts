@@ -1,0 +1,105 @@
+/** A real mosquitto for one test: on a free loopback port, in a temporary folder, ended by its pid. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Test } from 'tap'
+
+export interface Mosquitto {
+  readonly url: string
+  readonly pid: number
+  /** As in a crash: nothing is written any more. */
+  kill9(): Promise<void>
+  /** At the same port. Empty, unless it has persistence. */
+  start(): Promise<void>
+  /** Killed, its data wiped, and started again. */
+  restart(): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface MosquittoOptions {
+  /** Path of the program: `needs(t, 'mosquitto')` of test/services.ts. */
+  readonly program: string
+  /** @default false: nothing outlives the process */
+  readonly persistence?: boolean
+  /** Lines of mosquitto.conf, instead of those with the same first word. */
+  readonly conf?: readonly string[]
+}
+
+/** Stopped, and its folder removed, when the test ends. */
+export async function startMosquitto(t: Test, { program, persistence = false, conf = [] }: MosquittoOptions): Promise<Mosquitto> {
+  const dir = await mkdtemp(join(tmpdir(), 'ipdc-mosquitto-'))
+  const port = await freePort()
+  const lines = [
+    `listener ${port} 127.0.0.1`,
+    'allow_anonymous true',
+    'set_tcp_nodelay true',
+    'max_queued_messages 20000',
+    'max_packet_size 131072',
+    `persistence ${persistence}`,
+    `persistence_location ${dir}/`,
+    'log_dest stderr',
+    // Started by root it would change to a user that cannot read the folder.
+    ...(process.getuid?.() === 0 ? ['user root'] : []),
+  ]
+  const isReplaced = (line: string) => conf.some((other) => other.split(' ')[0] === line.split(' ')[0])
+  await writeFile(join(dir, 'mosquitto.conf'), `${[...lines.filter((line) => !isReplaced(line)), ...conf].join('\n')}\n`)
+  let child: ChildProcess | undefined
+
+  const start = async (): Promise<void> => {
+    child = spawn(program, ['-c', join(dir, 'mosquitto.conf')], { stdio: ['ignore', 'ignore', 'pipe'], env: {} })
+    const said: string[] = []
+    for await (const line of createInterface({ input: child.stderr ?? process.stdin })) {
+      said.push(line)
+      // It listens before it says so.
+      if (/mosquitto version .* running/.test(line)) {
+        child.stderr?.resume()
+        return
+      }
+    }
+    throw new Error(`mosquitto did not start:\n${said.join('\n')}`)
+  }
+  const end = async (signal: 'SIGKILL' | 'SIGTERM'): Promise<void> => {
+    const ending = child
+    child = undefined
+    if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null) return
+    const exited = once(ending, 'exit')
+    ending.kill(signal)
+    await exited
+  }
+  const stop = () => end('SIGTERM')
+  const kill9 = () => end('SIGKILL')
+
+  t.teardown(async () => {
+    await kill9()
+    await rm(dir, { recursive: true, force: true })
+  })
+  await start()
+  return {
+    url: `mqtt://127.0.0.1:${port}`,
+    get pid() {
+      return child?.pid ?? 0
+    },
+    start,
+    stop,
+    kill9,
+    async restart() {
+      await kill9()
+      await rm(join(dir, 'mosquitto.db'), { force: true })
+      await start()
+    },
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
