@@ -4,13 +4,13 @@ import type { Test } from 'tap'
 import { decode, encode } from '../../src/core/cbor.ts'
 import { type JobKind, namePattern } from '../../src/core/kind.ts'
 import { labelOf } from '../../src/core/kinds.ts'
-import { createMapStore, type MapStore, runJob, taskContext, valid } from '../fakes/kind-context.ts'
+import { createMapStore, type KindStore, runJob, taskContext, valid } from '../fakes/kind-context.ts'
 import { shuffler } from '../fakes/random.ts'
 
 export interface Sample {
   readonly name: string
   /** A job as a user would ask for it, without what has a default. */
-  job(store: MapStore): Promise<unknown>
+  job(store: KindStore): Promise<unknown>
 }
 
 const seed = 20_240_607

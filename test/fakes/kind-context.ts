@@ -22,17 +22,29 @@ import {
   type TreeEntry,
 } from '../../src/core/kind.ts'
 import { silent } from '../../src/core/log.ts'
+import type { Store } from '../../src/core/ports.ts'
 import { cidOf, sha256 } from '../../src/core/store/cid.ts'
 
 type Kept = { readonly is: 'file'; readonly bytes: Uint8Array } | { readonly is: 'directory'; readonly entries: readonly Entry[]; readonly size: number }
 
-export type MapStore = ReturnType<typeof createMapStore>
+/** A store as a whole job needs it: of the map below, or a real one. */
+export type KindStore = JobStore & Pick<TaskStore, 'addFile'>
+
+export interface MapStore extends KindStore {
+  /** Every read of bytes: what was asked for. */
+  readonly reads: Read[]
+}
+
+export interface Read {
+  readonly address: Address
+  readonly offset: number
+  readonly length: number
+}
 
 /** `chunkBytes` is the length of what `cat` gives at once. */
-export function createMapStore({ chunkBytes = 1 << 20 }: { readonly chunkBytes?: number } = {}) {
+export function createMapStore({ chunkBytes = 1 << 20 }: { readonly chunkBytes?: number } = {}): MapStore {
   const kept = new Map<Cid, Kept>()
-  /** Every read of bytes: what was asked for. */
-  const reads: { readonly address: Address; readonly offset: number; readonly length: number }[] = []
+  const reads: Read[] = []
 
   function keep(value: Kept): Cid {
     const cid = value.is === 'file' ? cidOf('raw', sha256(value.bytes)) : cidOf('dag-pb', sha256(encode(value.entries.map(({ name, cid }) => [name, cid]))))
@@ -40,19 +52,18 @@ export function createMapStore({ chunkBytes = 1 << 20 }: { readonly chunkBytes?:
     return cid
   }
 
-  function at(address: Address): { readonly name: string; readonly cid: Cid; readonly value: Kept } {
+  function at(address: Address): { readonly value: Kept } {
     const [root = '', ...path] = address.split('/')
-    let [cid, name] = [root, root]
+    let cid = root
     for (const part of path) {
       const directory = kept.get(cid)
       const entry = directory?.is === 'directory' ? directory.entries.find((entry) => entry.name === part) : undefined
       if (entry === undefined) throw new IpdcError('NOT_FOUND', { message: `No "${part}" in ${address}`, cid })
       cid = entry.cid
-      name = part
     }
     const value = kept.get(cid)
     if (value === undefined) throw new IpdcError('NOT_FOUND', { message: `No block ${cid}`, cid })
-    return { name, cid, value }
+    return { value }
   }
 
   async function* cat(address: Address, offset = 0, length = Number.MAX_SAFE_INTEGER): AsyncGenerator<Uint8Array> {
@@ -68,12 +79,12 @@ export function createMapStore({ chunkBytes = 1 << 20 }: { readonly chunkBytes?:
   }
 
   async function* ls(address: Address): AsyncGenerator<Entry> {
-    const { name, cid, value } = at(address)
-    if (value.is === 'file') yield { name, cid, size: value.bytes.length, type: 'file' }
-    else yield* value.entries
+    const { value } = at(address)
+    if (value.is === 'file') throw new IpdcError('BAD_DATA', { message: `${address} is a file` })
+    yield* value.entries
   }
 
-  function addBytes(bytes: Uint8Array, name = ''): Artifact {
+  async function addBytes(bytes: Uint8Array, name = ''): Promise<Artifact> {
     return { name, cid: keep({ is: 'file', bytes }), size: bytes.length }
   }
 
@@ -99,9 +110,13 @@ export function createMapStore({ chunkBytes = 1 << 20 }: { readonly chunkBytes?:
     return directory(entries, name)
   }
 
-  function link(artifacts: readonly Artifact[], name = ''): Artifact {
+  async function link(artifacts: readonly Artifact[], name = ''): Promise<Artifact> {
     return directory(
-      artifacts.map((artifact) => ({ ...artifact, type: kept.get(artifact.cid)?.is ?? 'file' })),
+      artifacts.map(({ name, cid, size }) => {
+        const value = kept.get(cid)
+        if (value?.is === 'file') return { name, cid, size: value.bytes.length, type: 'file' }
+        return { name, cid, size: value?.size ?? size, type: value?.is ?? 'file' }
+      }),
       name,
     )
   }
@@ -112,14 +127,24 @@ export function createMapStore({ chunkBytes = 1 << 20 }: { readonly chunkBytes?:
     return { name, cid: keep({ is: 'directory', entries: sorted, size }), size }
   }
 
-  /** All bytes of a file. */
-  async function read(address: Address): Promise<Buffer> {
-    return Buffer.from(await bytesOf(cat(address)))
+  return { reads, cat, ls, addBytes, addFile, addTree, link }
+}
+
+/** A real store, as the contexts of an agent give it. */
+export function overStore(store: Store): KindStore {
+  return {
+    cat: (address, offset = 0, length) => store.cat(address, length === undefined ? { offset } : { offset, length }),
+    ls: (address) => store.ls(address),
+    addBytes: (bytes, name = '') => store.addFile(bytes, { name }),
+    addFile: (content, name = '') => store.addFile(content, { name }),
+    addTree: (entries, name = '') => store.addTree(entries, { name }),
+    link: (artifacts, name = '') => store.link(artifacts, { name }),
   }
+}
 
-  const forJob: JobStore = { cat, ls, addBytes: async (bytes, name) => addBytes(bytes, name), addTree, link: async (artifacts, name) => link(artifacts, name) }
-
-  return { reads, cat, ls, addBytes, addFile, addTree, link, read, forJob }
+/** All bytes of a file. */
+export async function read(store: KindStore, address: Address): Promise<Buffer> {
+  return Buffer.from(await bytesOf(store.cat(address)))
 }
 
 async function bytesOf(content: Content): Promise<Uint8Array> {
@@ -131,7 +156,7 @@ async function bytesOf(content: Content): Promise<Uint8Array> {
 }
 
 /** What a task may touch: what it names, what lies below that, and what it made. */
-export function taskContext(store: MapStore, task: unknown, { name = 'task', signal = new AbortController().signal } = {}): TaskContext {
+export function taskContext(store: KindStore, task: unknown, { name = 'task', signal = new AbortController().signal } = {}): TaskContext {
   const own = cidsIn(task)
   const mine = (artifact: Artifact): Artifact => {
     own.add(artifact.cid)
@@ -150,7 +175,7 @@ export function taskContext(store: MapStore, task: unknown, { name = 'task', sig
     path: notHere('path'),
     addFile: async (content, name) => mine(await store.addFile(content, name)),
     addTree: async (entries, name) => mine(await store.addTree(entries, name)),
-    link: async (artifacts, name) => mine(store.link(artifacts, name)),
+    link: async (artifacts, name) => mine(await store.link(artifacts, name)),
   }
   return {
     job: 'job',
@@ -226,7 +251,7 @@ export async function runJob<Job, Task, Result>(
     signal: new AbortController().signal,
     log: silent,
     warn: (message) => warnings.push(message),
-    store: store.forJob,
+    store,
     run: stage,
     formed: () => {
       throw new IpdcError('NOT_OFFERED', { message: 'gangs: not in this fake' })

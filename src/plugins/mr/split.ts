@@ -47,11 +47,29 @@ export async function splitInput({ input, splitBytes }: Pick<Job, 'input' | 'spl
 }
 
 /** All files below `root`, folder by folder, in order of name bytes. A root that is a file gives itself. */
-async function* filesOf(root: Cid, store: JobStore, folder = ''): AsyncIterable<File> {
-  for await (const { type, name, cid, size } of store.ls(folder === '' ? root : `${root}/${folder}`)) {
+async function* filesOf(root: Cid, store: JobStore): AsyncIterable<File> {
+  const { type, size } = await sortOf(root, store)
+  if (type === 'file') yield { path: '', size }
+  else yield* filesBelow(root, '', store)
+}
+
+/** What a root is shows in a directory around it; a root that is one block of bytes, of at most 2 MiB, is read to learn its length. */
+async function sortOf(root: Cid, store: JobStore): Promise<{ readonly type: 'file' | 'directory'; readonly size: number }> {
+  let size = 0
+  if (root.startsWith('bafkrei')) {
+    for await (const chunk of store.cat(root)) size += chunk.length
+    return { type: 'file', size }
+  }
+  const around = await store.link([{ name: 'input', cid: root, size }], 'input')
+  for await (const entry of store.ls(around.cid)) return entry
+  throw new IpdcError('NOT_FOUND', { message: `No input ${root}`, cid: root })
+}
+
+async function* filesBelow(root: Cid, folder: string, store: JobStore): AsyncIterable<File> {
+  for await (const { type, name, size } of store.ls(folder === '' ? root : `${root}/${folder}`)) {
     const path = folder === '' ? name : `${folder}/${name}`
-    if (type === 'directory') yield* filesOf(root, store, path)
-    else yield { path: cid === root ? '' : path, size }
+    if (type === 'directory') yield* filesBelow(root, path, store)
+    else yield { path, size }
   }
 }
 

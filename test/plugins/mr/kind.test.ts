@@ -17,7 +17,7 @@ conformance(t, mr, [
     name: 'words of one large file, in five partitions',
     job: async (store) => {
       const lines = Array.from({ length: 20_000 }, (_, i) => `line ${i % 977} of ${i % 13}\n`)
-      return { program: 'wordcount', input: store.addBytes(Buffer.from(lines.join(''))).cid, k: 5, splitBytes: 64 << 10 }
+      return { program: 'wordcount', input: (await store.addBytes(Buffer.from(lines.join('')))).cid, k: 5, splitBytes: 64 << 10 }
     },
   },
 ])

@@ -14,7 +14,7 @@ t.test('each record has one owner, wherever a file is cut', async (t) => {
       fc.integer({ min: 1, max: 20 }),
       async (bytes, splitBytes, chunkBytes) => {
         const store = createMapStore({ chunkBytes })
-        const { cid, size } = store.addBytes(Uint8Array.from(bytes))
+        const { cid, size } = await store.addBytes(Uint8Array.from(bytes))
         const read: Uint8Array[] = []
         for (const piece of cut([{ path: '', size }], splitBytes).flat()) {
           const own = Buffer.concat(await all(recordsOf(cid, piece, store)))
@@ -33,7 +33,7 @@ t.test('a piece reads nothing before its start, and after its end at most one re
   const lines = Array.from({ length: 4000 }, (_, i) => 'x'.repeat((i * 7919) % 3000)).join('\n')
   const longest = 3000
   const store = createMapStore()
-  const { cid, size } = store.addBytes(Buffer.from(lines))
+  const { cid, size } = await store.addBytes(Buffer.from(lines))
   for (const piece of cut([{ path: '', size }], 64 << 10).flat()) {
     store.reads.length = 0
     await all(recordsOf(cid, piece, store))
@@ -46,7 +46,7 @@ t.test('a piece reads nothing before its start, and after its end at most one re
 
 t.test('a piece within one long record owns nothing, and does not read on', async (t) => {
   const store = createMapStore()
-  const { cid, size } = store.addBytes(Buffer.concat([Buffer.alloc(1000, 'x'), Buffer.from('\nend')]))
+  const { cid, size } = await store.addBytes(Buffer.concat([Buffer.alloc(1000, 'x'), Buffer.from('\nend')]))
   t.same(await all(recordsOf(cid, { path: '', size, from: 100, to: 200 }, store)), [])
   t.same(store.reads, [{ address: cid, offset: 100, length: 100 }])
 })

@@ -58,13 +58,13 @@ t.test('the index of splits is the same for the same input', async (t) => {
       { path: 'c', content: Buffer.alloc(10) },
     ])
   ).cid
-  const first = await splitInput({ input, splitBytes: 300 }, store.forJob, signal)
+  const first = await splitInput({ input, splitBytes: 300 }, store, signal)
   t.match(first, { count: 4, bytes: 1010 })
-  t.same(await splitInput({ input, splitBytes: 300 }, store.forJob, signal), first)
+  t.same(await splitInput({ input, splitBytes: 300 }, store, signal), first)
 })
 
 t.test('more splits than a reducer can read from are refused with a size that fits', async (t) => {
   const store = createMapStore()
-  const input = store.addBytes(Buffer.alloc(5000)).cid
-  await t.rejects(splitInput({ input, splitBytes: 1 }, store.forJob, signal), { code: 'TOO_LARGE', hint: /--split 1MiB/ })
+  const input = (await store.addBytes(Buffer.alloc(5000))).cid
+  await t.rejects(splitInput({ input, splitBytes: 1 }, store, signal), { code: 'TOO_LARGE', hint: /--split 1MiB/ })
 })

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { mr } from '../../../src/plugins/mr/kind.ts'
 import { nameOf, partName } from '../../../src/plugins/mr/task.ts'
-import { createMapStore, type JobRunOptions, type MapStore, runJob } from '../../fakes/kind-context.ts'
+import { createMapStore, type JobRunOptions, type KindStore, read, runJob } from '../../fakes/kind-context.ts'
 import { shuffler } from '../../fakes/random.ts'
 import { partsOf } from './model.ts'
 
@@ -28,11 +28,11 @@ async function count(files: Readonly<Record<string, Uint8Array | string>>, asked
 
 const unchecked = { '~standard': { version: 1, vendor: 'test', validate: (value: unknown) => ({ value: value as never }) } } as const
 
-async function partsIn(store: MapStore, root: string): Promise<string[]> {
+async function partsIn(store: KindStore, root: string): Promise<string[]> {
   const parts: string[] = []
   for await (const { name } of store.ls(root)) {
     if (name !== partName(parts.length)) throw new RangeError(`${name} is not ${partName(parts.length)}`)
-    parts.push((await store.read(`${root}/${name}`)).toString('latin1'))
+    parts.push((await read(store, `${root}/${name}`)).toString('latin1'))
   }
   return parts
 }
@@ -134,9 +134,9 @@ t.test('an empty input gives all parts, empty, and a warning', async (t) => {
 
 t.test('an input that is one file is counted as it would be in a folder', async (t) => {
   const store = createMapStore()
-  const file = store.addBytes(Buffer.from('one two two\n'.repeat(10_000)))
+  const file = await store.addBytes(Buffer.from('one two two\n'.repeat(10_000)))
   const { root } = await runJob(mr, { program: 'wordcount', input: file.cid, splitBytes: 64 << 10 }, store)
-  t.same(await partsIn(store, root.cid), partsOf([await store.read(file.cid)], 3))
+  t.same(await partsIn(store, root.cid), partsOf([await read(store, file.cid)], 3))
 })
 
 t.test('a map task names what it made in one address, and its result is small with 1,024 partitions', async (t) => {
