@@ -39,10 +39,11 @@ export function fail(round: Round, task: Task, node: NodeId | undefined, error: 
   task.waitsFor.clear()
   tell(round, task, { is: 'failed', node, error })
   for (const waiter of [...task.waiters]) fail(round, waiter, node, error)
-  const { job } = task
-  if (job.rootWaits?.has(task)) {
-    job.rootWaits = undefined
-    round.out.push({ is: 'root.failed', job: job.id, error })
+  const { id, wants } = task.job
+  for (const [want, makers] of wants) {
+    if (!makers.has(task)) continue
+    wants.delete(want)
+    round.out.push({ is: 'unmade', job: id, want, error })
   }
 }
 

@@ -23,8 +23,8 @@ export type Event =
   | TaskAdded
   /** A result is on disk. */
   | { readonly is: 'synced'; readonly job: JobId; readonly task: string; readonly term: Term; readonly attempt: number }
-  /** The root is not whole: something below it cannot be had. Answered by `root.ready` or `root.failed`. */
-  | { readonly is: 'root.lost'; readonly job: JobId; readonly cid: Cid }
+  /** The coordinator itself wants an address that nobody holds: for the root, or for `coordinate`. Answered by `remade` or `unmade`. */
+  | { readonly is: 'lost'; readonly job: JobId; readonly cid: Cid; readonly want: number }
   // --- what nodes say
   | (Said & { readonly is: 'accepted' | 'started'; readonly term: Term; readonly tasks: readonly { readonly task: string; readonly attempt: number }[] })
   | (Said & {

@@ -19,8 +19,8 @@ export type Instruction =
   | { readonly is: 'charge'; readonly job: JobId; readonly task: string; readonly charge: Charge }
   // --- to `coordinate`
   | { readonly is: 'outcome'; readonly job: JobId; readonly run: number; readonly task: string; readonly outcome: Told }
-  | { readonly is: 'root.ready'; readonly job: JobId }
-  | { readonly is: 'root.failed'; readonly job: JobId; readonly error: Failure }
+  | { readonly is: 'remade'; readonly job: JobId; readonly want: number }
+  | { readonly is: 'unmade'; readonly job: JobId; readonly want: number; readonly error: Failure }
   // --- to whoever watches
   | {
       readonly is: 'event'

@@ -18,7 +18,7 @@ import { overlook, place } from './offer.ts'
 import { addTask, closeJob, endRun, endTakeover, leaveRun, openJob, openRun } from './open.ts'
 import { done, failed } from './result.ts'
 import type { Job, State } from './state.ts'
-import { rootLost } from './withdraw.ts'
+import { lost } from './withdraw.ts'
 
 export function next(state: State, event: Event, now: Ms): Instruction[] {
   const round: Round = { state, now, out: [] }
@@ -84,8 +84,8 @@ function inJob(round: Round, job: Job, event: OfJob): void {
     case 'synced':
       synced(round, job, event)
       return
-    case 'root.lost':
-      rootLost(round, job, event.cid)
+    case 'lost':
+      lost(round, job, event.cid, event.want)
       return
     case 'accepted':
     case 'started':

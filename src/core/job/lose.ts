@@ -38,6 +38,7 @@ export function nodeChanged(round: Round, node: Node): void {
   book.free = 0
   // One that is not pure may still run there, unheard: only its lease ends it for sure.
   for (const attempt of [...book.attempts]) if (attempt.task.job.pure) lose(round, attempt, 'it went')
+  if (book.attempts.size === 0) state.books.delete(node.id)
 }
 
 /** What ran under the old start is dead for certain. What waited may have survived in its queue: of pure jobs nobody waits to see. */

@@ -9,7 +9,7 @@ import { leaseMs } from './lease.ts'
 import { enqueue } from './ready.ts'
 import { commit, counts, mayAdopt } from './result.ts'
 import { verdict } from './retry.ts'
-import { become, isOpen, type Job, keyOf, type Report, type State, type Task } from './state.ts'
+import { become, isOpen, type Job, keyOf, type Report, type State, type Task, tally } from './state.ts'
 import { index } from './withdraw.ts'
 
 /** After a restart nodes come by presence, then beat: before this, that all known ones have beaten means nothing. @default 2_000 (ms) */
@@ -35,7 +35,8 @@ export function openJob({ state, now }: Round, { job: id, term, kind, pure, leas
     refusals: new Map(),
     adoptUntil: resumed === undefined ? undefined : now + leaseMs,
     reports: new Map(),
-    rootWaits: undefined,
+    wants: new Map(),
+    doneBy: new Map(),
     warned: new Set(),
     allowed: undefined,
   }
@@ -54,18 +55,21 @@ export function openRun(job: Job, id: number, name: string): void {
   const stage = job.stages.get(name) ?? { name, sources: 0, waiting: 0, running: 0, done: 0, failed: 0, lost: 0 }
   job.stages.set(name, stage)
   stage.sources++
-  job.runs.set(id, { id, stage, open: new Set() })
+  job.runs.set(id, { id, stage, hasEnded: false, open: new Set() })
 }
 
 export function endRun(job: Job, id: number): void {
-  const stage = job.runs.get(id)?.stage
-  if (stage !== undefined) stage.sources--
+  const run = job.runs.get(id)
+  if (run === undefined || run.hasEnded) return
+  run.hasEnded = true
+  run.stage.sources--
 }
 
 /** Ends what is live of it. What is made again for others goes on: nobody waited for its outcome here. */
 export function leaveRun(round: Round, job: Job, id: number): void {
   const run = job.runs.get(id)
   if (run === undefined) return
+  endRun(job, id)
   job.runs.delete(id)
   for (const task of run.open) {
     if (!isOpen(task)) continue
@@ -123,6 +127,7 @@ function restore(round: Round, task: Task): boolean {
   const winner = { key: keyOf(known), node, term, attempt, cids, step: round.state.step, synced: true }
   task.winner = winner
   become(task, 'done')
+  tally(task.job, node, 1)
   index(task, winner)
   tell(round, task, { is: 'done', node, value })
   return true

@@ -9,7 +9,7 @@ import { bookOf } from './credits.ts'
 import type { Event, Ref } from './event.ts'
 import type { Round } from './instruction.ts'
 import { chargeOf } from './retry.ts'
-import { become, isOpen, type Job, keyOf, type Result, type Task } from './state.ts'
+import { become, isOpen, type Job, keyOf, type Result, type Task, tally } from './state.ts'
 import { index, inputLost, made } from './withdraw.ts'
 
 /** Results of tasks that are not asked for yet, at most; the others stay in their nodes' outboxes and come again. */
@@ -53,6 +53,7 @@ export function commit(round: Round, task: Task, src: NodeId, { term, attempt: n
   for (const maker of task.waitsFor) maker.waiters.delete(task)
   task.waitsFor.clear()
   become(task, 'done')
+  tally(task.job, src, 1)
   index(task, winner)
   round.out.push({ is: 'commit', node: src, job: task.job.id, task: task.name, term, attempt: number, stage: task.stage.name, result })
   say(round.out, { task, node: src, attempt: number }, 'done')

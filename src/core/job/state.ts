@@ -56,8 +56,10 @@ export interface Job {
   adoptUntil: Ms | undefined
   /** What nodes reported of tasks that `coordinate` has not asked for yet, by name. */
   readonly reports: Map<string, Report[]>
-  /** Tasks that the root waits for. */
-  rootWaits: Set<Task> | undefined
+  /** Tasks that the coordinator itself waits for, by want. */
+  readonly wants: Map<number, Set<Task>>
+  /** Tasks whose result stands, by node. */
+  readonly doneBy: Map<NodeId, number>
   readonly warned: Set<string>
   allowed: { readonly version: number; readonly ids: ReadonlySet<NodeId> } | undefined
 }
@@ -65,6 +67,8 @@ export interface Job {
 export interface Run {
   readonly id: number
   readonly stage: Stage
+  /** Its source has given its last task. */
+  hasEnded: boolean
   /** Tasks whose outcome is not told yet. */
   readonly open: Set<Task>
 }
@@ -243,4 +247,9 @@ function shownAs(task: Task): Task['shown'] {
   if (task.is === 'left') return undefined
   for (const attempt of task.live.values()) if (attempt.is === 'running') return 'running'
   return 'waiting'
+}
+
+/** Counts a result that stands, or stands no more (`by` -1), for its node. */
+export function tally(job: Job, node: NodeId, by: 1 | -1): void {
+  job.doneBy.set(node, (job.doneBy.get(node) ?? 0) + by)
 }

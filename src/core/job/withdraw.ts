@@ -9,7 +9,7 @@ import { again, charge } from './charge.ts'
 import type { Round } from './instruction.ts'
 import { enqueue } from './ready.ts'
 import { chargeOf } from './retry.ts'
-import { type Attempt, isOpen, type Job, type Task, type Winner } from './state.ts'
+import { type Attempt, isOpen, type Job, type Task, tally, type Winner } from './state.ts'
 
 /** Times that a result is made again before its loss counts against who needs it. @default 8 */
 export const maxWithdrawals = 8
@@ -28,15 +28,16 @@ export function inputLost(round: Round, attempt: Attempt, error: Failure & { rea
   }
 }
 
-/** The root is not whole. The answer is `root.ready` or `root.failed`. */
-export function rootLost({ state, now, out }: Round, job: Job, cid: Cid): void {
+/** The coordinator itself misses `cid`. The answer is `remade` or `unmade`. */
+export function lost(round: Round, job: Job, cid: Cid, want: number): void {
   const makers = makersOf(job, cid)
   if (makers.length === 0) {
-    out.push({ is: 'root.failed', job: job.id, error: { code: 'INPUT_LOST', message: `Nobody holds ${cid}, and no task of the job made it`, cid } })
+    const error = { code: 'INPUT_LOST', message: `Nobody holds ${cid}, and no task of the job can make it again`, cid }
+    round.out.push({ is: 'unmade', job: job.id, want, error })
     return
   }
-  for (const maker of makers) withdraw({ state, now, out }, maker)
-  job.rootWaits = new Set(makers)
+  for (const maker of makers) withdraw(round, maker)
+  job.wants.set(want, new Set(makers))
 }
 
 /** A task was committed: those that waited for it go on. */
@@ -47,9 +48,10 @@ export function made({ out }: Round, task: Task): void {
     if (waiter.is === 'waiting') again(waiter)
   }
   task.waiters.clear()
-  if (job.rootWaits?.delete(task) && job.rootWaits.size === 0) {
-    job.rootWaits = undefined
-    out.push({ is: 'root.ready', job: job.id })
+  for (const [want, makers] of job.wants) {
+    if (!makers.delete(task) || makers.size > 0) continue
+    job.wants.delete(want)
+    out.push({ is: 'remade', job: job.id, want })
   }
 }
 
@@ -82,6 +84,7 @@ function withdraw({ out }: Round, maker: Task): void {
   maker.winner = undefined
   maker.withdrawn.add(winner.key)
   maker.withdrawals++
+  tally(maker.job, winner.node, -1)
   out.push({ is: 'withdraw', job: maker.job.id, task: maker.name })
   say(out, { task: maker, node: winner.node, attempt: winner.attempt }, 'withdrawn')
   enqueue(maker)

@@ -1,0 +1,204 @@
+/**
+ * What a coordinator's word rests on: one log per job. Offers and leases are not in it: a restart raises the term, and nodes tell
+ * what they hold. A closed job keeps two records, so that it can be listed.
+ */
+import { mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { codeOf, toFailure, wrap } from '../errors.ts'
+import type { Failure, JobId, NodeId, Term } from '../kind.ts'
+import type { Log } from '../log.ts'
+import { openLog, type RecordLog } from '../record-log.ts'
+import type { JobView } from '../views.ts'
+import type { Charge } from './state.ts'
+
+/** Closed jobs that can be listed, at most; the oldest go first. @default 1_000 */
+export const maxClosed = 1000
+
+export interface Opened {
+  readonly is: 'opened'
+  readonly job: JobId
+  /** Label: `mr@1`. */
+  readonly kind: string
+  /** As it was submitted; left out once the job is closed. */
+  readonly value?: unknown
+  readonly nodes?: number
+  /** ms since 1970. */
+  readonly wall: number
+}
+
+export type JournalEntry =
+  | Opened
+  | { readonly is: 'term'; readonly term: Term }
+  | {
+      readonly is: 'committed'
+      readonly task: string
+      readonly stage: string
+      readonly node: NodeId
+      readonly term: Term
+      readonly attempt: number
+      readonly result: Uint8Array
+    }
+  | { readonly is: 'withdrawn'; readonly task: string }
+  | { readonly is: 'charged'; readonly task: string; readonly node: NodeId; readonly error: Failure; readonly retry: Charge['retry'] }
+  | { readonly is: 'closed'; readonly how: JobView['state']; readonly view: JobView }
+
+/** What the records of a job come to. */
+export interface JobRecord {
+  readonly opened: Opened
+  readonly term: Term
+  readonly committed: ReadonlyMap<string, JournalEntry & { is: 'committed' }>
+  readonly charged: ReadonlyMap<string, readonly Charge[]>
+  readonly closed: JobView | undefined
+}
+
+export interface Journal {
+  append(entry: JournalEntry, options?: { readonly now?: boolean }): Promise<void>
+  /** The last word: on disk when it resolves. All else of the job is let go. */
+  closeJob(view: JobView): Promise<void>
+  close(): Promise<void>
+}
+
+export interface Journals {
+  /** Of all jobs, the oldest first. Open ones come with their journal. */
+  load(): Promise<{ readonly record: JobRecord; readonly journal: Journal | undefined }[]>
+  /** Resolves when the job is on disk. @throws IO, DISK_FULL */
+  create(opened: Opened): Promise<Journal>
+  /** Forgets a closed job. */
+  remove(job: JobId): Promise<void>
+}
+
+export function openJournals(dir: string, log: Log): Journals {
+  const pathOf = (job: JobId) => join(dir, `${job}.log`)
+
+  async function load(): ReturnType<Journals['load']> {
+    await mkdir(dir, { recursive: true, mode: 0o700 })
+    const loaded: Awaited<ReturnType<Journals['load']>> = []
+    for (const name of await readdir(dir)) {
+      if (!name.endsWith('.log')) continue
+      const one = await loadOne(name.slice(0, -4))
+      if (one !== undefined) loaded.push(one)
+    }
+    return loaded.sort((a, b) => a.record.opened.wall - b.record.opened.wall)
+  }
+
+  async function loadOne(job: JobId): Promise<{ record: JobRecord; journal: Journal | undefined } | undefined> {
+    const path = pathOf(job)
+    const entries: JournalEntry[] = []
+    let file: RecordLog
+    try {
+      // Our own file, checksummed: its records are what `append` put there.
+      file = await openLog(path, { read: (record) => void entries.push(record as JournalEntry) })
+    } catch (error) {
+      if (codeOf(error) !== 'JOURNAL_DAMAGED') throw error
+      return setAside(job, entries, error)
+    }
+    const record = fold(entries)
+    if (record === undefined) {
+      // Its submit was never answered.
+      await file.close()
+      await rm(path)
+      return undefined
+    }
+    if (record.closed === undefined) return { record, journal: journalOf(record.opened, file) }
+    await file.close()
+    return { record, journal: undefined }
+  }
+
+  /** The job has failed; what is left of its journal is kept beside for a person to look at. */
+  async function setAside(job: JobId, entries: readonly JournalEntry[], error: unknown): Promise<{ record: JobRecord; journal: undefined } | undefined> {
+    const path = pathOf(job)
+    const aside = `${path}.damaged`
+    await rename(path, aside)
+    log.error({ job, err: error, aside }, 'journal damaged: the job has failed, its journal is kept aside')
+    const record = fold(entries)
+    if (record === undefined) return undefined
+    const { opened, term } = record
+    const submitted = new Date(opened.wall).toISOString()
+    const failure = { ...toFailure(error), hint: `What is left of the journal is in ${aside}` }
+    const view: JobView = {
+      id: job,
+      kind: opened.kind,
+      state: 'failed',
+      term,
+      submitted,
+      closed: submitted,
+      stages: [],
+      nodes: {},
+      error: failure,
+      warnings: [],
+      ms: 0,
+    }
+    const journal = await create(opened)
+    await journal.closeJob(view)
+    return { record: { ...record, closed: view }, journal: undefined }
+  }
+
+  async function create(opened: Opened): Promise<Journal> {
+    const path = pathOf(opened.job)
+    try {
+      await mkdir(dir, { recursive: true, mode: 0o700 })
+      const file = await openLog(path, { read() {} })
+      try {
+        await file.append(opened, { now: true })
+      } catch (error) {
+        await file.close()
+        await rm(path, { force: true })
+        throw error
+      }
+      return journalOf(opened, file)
+    } catch (error) {
+      throw wrap(error, 'IO', `The journal of ${opened.job} cannot be made`)
+    }
+  }
+
+  return { load, create, remove: (job) => rm(pathOf(job), { force: true }) }
+}
+
+function journalOf({ value: _, ...summary }: Opened, file: RecordLog): Journal {
+  return {
+    append: (entry, options) => file.append(entry, options),
+    async closeJob(view) {
+      const closed: JournalEntry = { is: 'closed', how: view.state, view }
+      await file.append(closed, { now: true })
+      await file.rewrite([summary, closed])
+      await file.close()
+    },
+    close: () => file.close(),
+  }
+}
+
+/** Replay: doing it twice gives the same. */
+export function fold(entries: Iterable<JournalEntry>): JobRecord | undefined {
+  let opened: Opened | undefined
+  let term = 0
+  let closed: JobView | undefined
+  const committed = new Map<string, JournalEntry & { is: 'committed' }>()
+  const charged = new Map<string, Charge[]>()
+  for (const entry of entries) {
+    switch (entry.is) {
+      case 'opened':
+        opened = entry
+        break
+      case 'term':
+        term = Math.max(term, entry.term)
+        break
+      case 'committed':
+        committed.set(entry.task, entry)
+        break
+      case 'withdrawn':
+        committed.delete(entry.task)
+        break
+      case 'charged': {
+        const { node, error, retry } = entry
+        const charges = charged.get(entry.task)
+        if (charges === undefined) charged.set(entry.task, [{ node, error, retry }])
+        else charges.push({ node, error, retry })
+        break
+      }
+      case 'closed':
+        closed = entry.view
+        break
+    }
+  }
+  return opened === undefined ? undefined : { opened, term, committed, charged, closed }
+}

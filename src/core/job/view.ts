@@ -1,0 +1,35 @@
+/** A job as people see it, from what the lifecycle counts. */
+import type { Artifact, Failure } from '../kind.ts'
+import type { JobView, StageView } from '../views.ts'
+import type { Job } from './state.ts'
+
+export interface ViewFields {
+  readonly state: JobView['state']
+  /** Wall clock, ms since 1970. */
+  readonly submitted: number
+  readonly now: number
+  readonly root?: Artifact | undefined
+  readonly error?: Failure | undefined
+  readonly warnings: readonly string[]
+}
+
+export function viewOf(job: Job, { state, submitted, now, root, error, warnings }: ViewFields): JobView {
+  return {
+    id: job.id,
+    kind: job.kind,
+    state,
+    term: job.term,
+    submitted: new Date(submitted).toISOString(),
+    ...(state === 'open' ? {} : { closed: new Date(now).toISOString() }),
+    stages: [...job.stages.values()].map(stageView),
+    nodes: Object.fromEntries([...job.doneBy].filter(([, count]) => count > 0)),
+    ...(root === undefined ? {} : { root }),
+    ...(error === undefined ? {} : { error }),
+    warnings: [...warnings],
+    ms: Math.max(0, now - submitted),
+  }
+}
+
+function stageView({ name, sources, waiting, running, done, failed, lost }: Job['stages'] extends Map<string, infer S> ? S : never): StageView {
+  return { name, ...(sources === 0 ? { total: waiting + running + done + failed } : {}), waiting, running, done, failed, lost }
+}
