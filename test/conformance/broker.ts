@@ -159,12 +159,15 @@ export function conformance(t: Test, { start, cannot = {} }: Adapter): void {
     const a = await bench.open('a', { log })
     await a.presence()
     const next = Promise.withResolvers<string>()
-    await a.subscribe(inbox, (_, message) => {
-      if (text(message) === 'bad') throw new Error('planned')
-      if (text(message) === 'worse') return Promise.reject(new Error('planned'))
+    await a.subscribe(inbox, async (_, message) => {
+      if (text(message) === 'worse') await Promise.reject(new Error('planned'))
       next.resolve(text(message))
     })
-    for (const word of ['bad', 'worse', 'good']) await a.publish(inbox, bytes(word))
+    await a.subscribe(inboxTopic(domain, 'plain'), (_, message) => {
+      throw new Error(`planned: ${text(message)}`)
+    })
+    await a.publish(inboxTopic(domain, 'plain'), bytes('bad'))
+    for (const word of ['worse', 'good']) await a.publish(inbox, bytes(word))
     t.equal(await next.promise, 'good')
     t.equal(errors.length, 2)
   })

@@ -19,7 +19,7 @@ export interface MqttOptions {
   readonly clientId: string
   readonly username?: string | undefined
   readonly password?: string | undefined
-  /** After 1.5 times as long without a sign, either side takes the other for dead. @default 5 (s) */
+  /** This node takes the broker for dead after 1.5 times as long without an answer, and a broker of 3.1.1 this node. @default 5 (s) */
   readonly keepaliveSeconds?: number | undefined
   /** For the first connection, and for each answer to a CONNECT. @default 5_000 (ms) */
   readonly timeoutMs?: number | undefined
@@ -30,6 +30,11 @@ export interface MqttOptions {
 
 /** How long a broker of version 5 keeps the session of a node that is away. 3.1.1 has no word for it. */
 const sessionSeconds = 3600
+/**
+ * What a broker of version 5 is told of our keep-alive. mosquitto 2.0 looks for silent clients every 6 s only: one that is silent must
+ * be overdue after 2 s to be found within 8.
+ */
+const toldSeconds = 1
 /** Messages on their way at once, in each direction. */
 const window = 100
 /** Largest packet taken: a message, its topic and its properties. */
@@ -61,6 +66,7 @@ async function open(
 ): Promise<Connection | 'version'> {
   const { MqttClient } = await import('mqtt')
   const { will, receive, signal } = opening
+  const pingSeconds = version === 5 ? Math.min(toldSeconds, keepaliveSeconds) : keepaliveSeconds
   const target = new URL(url)
   const user = username ?? (decodeURIComponent(target.username) || undefined)
   const pass = password ?? (decodeURIComponent(target.password) || undefined)
@@ -80,7 +86,8 @@ async function open(
       clientId,
       clean: false,
       protocolVersion: version,
-      keepalive: keepaliveSeconds,
+      keepalive: pingSeconds,
+      timerVariant: pingTimer(pingSeconds * 1000, keepaliveSeconds * 1500),
       connectTimeout: timeoutMs,
       reconnectPeriod: 0,
       resubscribe: false,
@@ -102,7 +109,7 @@ async function open(
     cause = `the broker ended it: ${reasonText(reasonCode ?? 0)}`
   })
   client.on('close', () => end(cause))
-  takeMessages(client, keepaliveSeconds, receive)
+  takeMessages(client, pingSeconds * 500, receive)
 
   const abort = (): void => void client.stream.destroy()
   signal.addEventListener('abort', abort, { once: true })
@@ -134,10 +141,33 @@ function dial({ protocol, hostname, port }: URL): Socket {
 }
 
 /**
+ * When mqtt.js sees to a connection, anew after each answer: it does nothing the first time, pings the second, and gives up the third.
+ * Pings come as the broker was told, the end comes with our own patience.
+ */
+function pingTimer(pingMs: number, patienceMs: number): { set(step: () => unknown): number; clear(): void } {
+  let timers: NodeJS.Timeout[] = []
+  const clear = (): void => {
+    for (const timer of timers) clearTimeout(timer)
+  }
+  return {
+    clear,
+    set(step) {
+      clear()
+      const ping = (): void => {
+        step()
+        step()
+      }
+      timers = [setTimeout(ping, pingMs), setTimeout(step, patienceMs)]
+      return 1
+    },
+  }
+}
+
+/**
  * A message is acknowledged when its handler is through. mqtt.js would read nothing else until then, not even the answers to our own
  * pings and messages: so it is let go on, without its own PUBACK, and ours is sent in time.
  */
-function takeMessages(client: MqttClient, keepaliveSeconds: number, receive: Opening['receive']): void {
+function takeMessages(client: MqttClient, aliveMs: number, receive: Opening['receive']): void {
   client.handleMessage = ({ topic, payload, qos, messageId }, next) => {
     const { stream } = client
     const taken = (): void => {
@@ -150,7 +180,7 @@ function takeMessages(client: MqttClient, keepaliveSeconds: number, receive: Ope
     const alive = setInterval(() => {
       if (client.connected) client.sendPing()
       client.reschedulePing(true)
-    }, keepaliveSeconds * 500)
+    }, aliveMs)
     void room.then(() => {
       clearInterval(alive)
       goOn()

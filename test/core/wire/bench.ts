@@ -3,7 +3,7 @@ import type { Test } from 'tap'
 import { silent } from '../../../src/core/log.ts'
 import { createMqttBroker } from '../../../src/core/wire/mqtt.ts'
 import type { Bench } from '../../conformance/broker.ts'
-import { createProxy, type Proxy } from './proxy.ts'
+import { type Cable, createCable } from './cable.ts'
 
 export interface Served {
   readonly url: string
@@ -12,10 +12,10 @@ export interface Served {
 }
 
 export function mqttBench(t: Test, { url, kill, start }: Served): Bench {
-  const cables = new Map<string, Proxy>()
+  const cables = new Map<string, Cable>()
   return {
     async open(clientId, options = {}) {
-      const cable = await createProxy(t, url)
+      const cable = await createCable(t, url)
       cables.set(clientId, cable)
       // Half of the first wait: 550 ms, so that a test can act while a client is away.
       const broker = createMqttBroker({ url: cable.url, clientId, log: silent, random: () => 0.5, ...options })

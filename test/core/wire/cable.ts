@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import type { Test } from 'tap'
 
-export interface Proxy {
+export interface Cable {
   readonly url: string
   /** Both ends see the connection end. New ones are let through. */
   cut(): void
@@ -11,7 +11,7 @@ export interface Proxy {
   freeze(): void
 }
 
-export async function createProxy(t: Test, target: string): Promise<Proxy> {
+export async function createCable(t: Test, target: string): Promise<Cable> {
   const { hostname, port } = new URL(target)
   const sockets = new Set<Socket>()
   let isFrozen = false
