@@ -49,7 +49,7 @@ export interface NodeView {
   readonly id: NodeId
   readonly name: string
   readonly self: boolean
-  readonly state: 'up' | 'draining' | 'gone'
+  readonly state: 'up' | 'draining' | 'suspect' | 'gone'
   readonly addresses: readonly string[]
   readonly slots: number
   readonly room: number

@@ -26,7 +26,7 @@ export interface Client {
   link(artifacts: readonly Artifact[], options?: AddOptions): Promise<Artifact>
   stat(address: Address): Promise<Entry>
   ls(address: Address): AsyncIterable<Entry>
-  cat(address: Address, options?: { readonly offset?: number; readonly length?: number; readonly signal?: AbortSignal }): AsyncIterable<Uint8Array>
+  cat(address: Address, options?: ReadOptions): AsyncIterable<Uint8Array>
   /** Resolves when the agent has begun to end: after its running tasks, or at once. */
   stop(options?: { readonly now?: boolean }): Promise<void>
   /** Keeps a throw-away domain alive until it is closed or this process ends. @throws NO_AGENT */
@@ -36,6 +36,12 @@ export interface Client {
 export interface AddOptions {
   /** Kept for good. @default false: until the job that names it is closed */
   readonly keep?: boolean
+  readonly signal?: AbortSignal
+}
+
+export interface ReadOptions {
+  readonly offset?: number | undefined
+  readonly length?: number | undefined
   readonly signal?: AbortSignal
 }
 

@@ -119,19 +119,15 @@ async function textOf(answer: IncomingMessage): Promise<string> {
   return text
 }
 
-const gone = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOTSOCK'])
+const absent = new Set(['ENOENT', 'ECONNREFUSED', 'ENOTSOCK'])
 
 function atBorder(error: unknown, socketPath: string, { signal }: Question): IpdcError {
   if (codeOf(error) !== undefined) return error as IpdcError
   if (signal?.aborted) return new IpdcError('CANCELLED', { message: 'The call was ended by its caller', cause: error })
   const errno = (error as { code?: unknown }).code
-  if (typeof errno === 'string' && gone.has(errno)) {
-    return new IpdcError('NO_AGENT', {
-      message:
-        errno === 'ECONNRESET' || errno === 'EPIPE' ? 'The answer broke off: the agent ended, or could not read on' : `No agent listens on ${socketPath}`,
-      hint: 'Start one: ipdc up',
-      cause: error,
-    })
-  }
+  if (typeof errno === 'string' && absent.has(errno))
+    return new IpdcError('NO_AGENT', { message: `No agent runs here (nobody listens on ${socketPath})`, hint: 'ipdc up' })
+  if (errno === 'ECONNRESET' || errno === 'EPIPE')
+    return new IpdcError('NO_AGENT', { message: 'The answer broke off: the agent ended, or could not read on', cause: error })
   return wrap(error, 'INTERNAL', 'The agent could not be asked')
 }

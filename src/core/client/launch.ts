@@ -16,8 +16,8 @@ import { agentPath } from './package.ts'
 
 export interface LaunchOptions {
   readonly home: string
-  /** More agents, children of the first in temporary homes: all of them together are a fresh throw-away domain. @default 0 */
-  readonly companions?: number
+  /** More agents, children of the first in temporary homes: all together are a fresh throw-away domain. @default none: the home's own domain */
+  readonly companions?: number | undefined
   /** `idle`: ends when no job is open and no session is connected. @default 'stopped' */
   readonly until?: 'idle' | 'stopped'
   /** Port of the broker it serves on loopback; 0 takes a free one. */
@@ -29,6 +29,8 @@ export interface LaunchOptions {
   readonly slots?: number | undefined
   /** The agent ends with this process, however that ends. @default false: it outlives it */
   readonly lifeline?: boolean
+  /** The agent removes its home at its end. @default false */
+  readonly temporary?: boolean
   /** Its log goes to this process's stderr instead of `agent.log` in the home. @default false */
   readonly inheritLog?: boolean
   /** @default 15_000 (ms) */
@@ -40,8 +42,8 @@ export interface LaunchOptions {
 
 export interface Launched extends Connection {
   readonly pid: number
-  /** Resolves when the process has ended, and keeps this one until then. */
-  exited(): Promise<void>
+  /** The status that the process ended with, null where it was killed. Keeps this process until then. */
+  exited(): Promise<number | null>
   /** Ends it without asking. Only for one that does not answer any more. */
   kill(): void
 }
@@ -56,7 +58,7 @@ const settleMs = 15_000
 export async function launch(options: LaunchOptions): Promise<Launched> {
   const home = await openHome(options.home)
   const child = start({ ...options, home })
-  const over = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  const over = new Promise<number | null>((resolve) => child.once('exit', (status) => resolve(status)))
   const exited = () => {
     child.ref()
     return over
@@ -109,18 +111,19 @@ function start(options: LaunchOptions): ChildProcess {
   }
 }
 
-function flagsOf({ home, companions = 0, until = 'stopped', serveBroker, brokers = [], name, slots, lifeline }: LaunchOptions): string[] {
+function flagsOf({ home, companions, until = 'stopped', serveBroker, brokers = [], name, slots, lifeline, temporary }: LaunchOptions): string[] {
   const flag = (name: string, value: string | number | undefined) => (value === undefined ? [] : [`--${name}`, String(value)])
   return [
     ...flag('home', home),
     ...flag('until', until),
     ...flag('ready-fd', 3),
     ...flag('lifeline-fd', lifeline ? 4 : undefined),
-    ...flag('companions', companions > 0 ? companions : undefined),
+    ...flag('companions', companions),
     ...flag('serve-broker', serveBroker),
     ...brokers.flatMap((url) => flag('broker', url)),
     ...flag('name', name),
     ...flag('slots', slots),
+    ...(temporary ? ['--temporary'] : []),
   ]
 }
 

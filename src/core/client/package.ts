@@ -13,3 +13,8 @@ export function packageRoot(from: string = import.meta.dirname): string {
 export function agentPath(): string {
   return join(packageRoot(), 'bin', 'agent.js')
 }
+
+/** A text to try things on. */
+export function samplePath(): string {
+  return join(packageRoot(), 'examples', 'book.txt')
+}

@@ -57,7 +57,7 @@ t.test("an agent's error comes back with its code, hint and address", async (t) 
 })
 
 t.test('where no agent listens the error says what to do', async (t) => {
-  await t.rejects(createClient(socketOf(t.testdir())).agent(), { code: 'NO_AGENT', hint: 'Start one: ipdc up' })
+  await t.rejects(createClient(socketOf(t.testdir())).agent(), { code: 'NO_AGENT', hint: 'ipdc up' })
   await t.rejects(connect(t.testdir()), { code: 'NO_AGENT' })
 })
 

@@ -1,0 +1,119 @@
+/**
+ * What INPUT arguments name: files, folders, globs, `-`, pipes and addresses. They become one artifact in the store; the agent
+ * reads files itself, so their bytes do not pass through this process.
+ */
+import { createReadStream, fstatSync, type Stats } from 'node:fs'
+import { readdir, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import type { Address } from '../../core/cids.ts'
+import type { Artifact } from '../../core/client/api.ts'
+import type { AddOptions, Client, LocalFile } from '../../core/client/client.ts'
+import { IpdcError, wrap } from '../../core/errors.ts'
+import { readAddress } from './address.ts'
+import { filesBelow } from './folder.ts'
+import { baseOf, isGlob, matching } from './glob.ts'
+import { nearest } from './nearest.ts'
+
+export type Input =
+  /** Files by their names within the whole. */
+  | { readonly is: 'files'; readonly files: readonly LocalFile[] }
+  | { readonly is: 'stream'; readonly name: string; readonly content: AsyncIterable<Uint8Array> }
+  | { readonly is: 'address'; readonly name: string; readonly address: Address }
+
+/** @throws NO_INPUT for what does not exist or has no end */
+export async function readInputs(names: readonly string[]): Promise<Input[]> {
+  const taken = new Set<string>()
+  const inputs: Input[] = []
+  for (const name of names) inputs.push(await readInput(name, (wanted) => unique(wanted, taken)))
+  return inputs
+}
+
+/** Standard input, where something is connected to it: a pipe or a file, not a terminal. */
+export function pipedInput(): Input | undefined {
+  try {
+    const stats = fstatSync(0)
+    return stats.isFIFO() || stats.isFile() || stats.isSocket() ? standardInput('stdin') : undefined
+  } catch {
+    // It was closed.
+    return undefined
+  }
+}
+
+/** All inputs as one directory; one stream or one address alone is itself. */
+export async function addInputs(client: Client, inputs: readonly Input[], options: AddOptions = {}): Promise<Artifact> {
+  const files = inputs.flatMap((input) => (input.is === 'files' ? input.files : []))
+  const others: Artifact[] = []
+  for (const input of inputs) {
+    if (input.is === 'stream') others.push(await client.addFile(input.content, { ...options, name: input.name }))
+    else if (input.is === 'address') others.push({ ...(await client.stat(input.address)), name: input.name })
+  }
+  const [only, ...more] = others
+  if (only === undefined) return client.addPaths(files, options)
+  if (more.length === 0 && files.length === 0) return only
+  const local = files.length === 0 ? [] : [{ ...(await client.addPaths(files, options)), name: 'files' }]
+  return client.link([...local, ...others], options)
+}
+
+/** Into the store for good: one file as itself, one folder as the directory it is, several as one directory. @throws NO_INPUT */
+export async function addKept(client: Client, names: readonly string[]): Promise<Artifact> {
+  const inputs = await readInputs(names)
+  const [only, ...more] = inputs
+  if (only?.is !== 'files' || more.length > 0) return addInputs(client, inputs, { keep: true })
+  const [file, ...others] = only.files
+  if (file !== undefined && others.length === 0 && !file.path.includes('/')) return client.addFile(createReadStream(file.file), { keep: true, name: file.path })
+  const inside = only.files.map(({ path, file }) => ({ path: path.slice(path.indexOf('/') + 1), file }))
+  return { ...(await client.addPaths(inside, { keep: true })), name: basename(names[0] ?? '') }
+}
+
+async function readInput(text: string, named: (wanted: string) => string): Promise<Input> {
+  if (text === '-') return standardInput(named('stdin'))
+  const stats = await stat(text).catch(() => undefined)
+  if (stats !== undefined) return readPath(text, stats, named)
+  const address = readAddress(text)
+  if (address !== undefined) return { is: 'address', name: named(basename(address)), address }
+  if (isGlob(text)) return readGlob(text, named)
+  throw await missing(text)
+}
+
+async function readPath(path: string, stats: Stats, named: (wanted: string) => string): Promise<Input> {
+  // `ipdc … <(zcat book.gz)`: a pipe has a name and an end. A device has no end.
+  if (stats.isFIFO()) return { is: 'stream', name: named(basename(path)), content: createReadStream(path) }
+  const name = basename(resolve(path)) || 'root'
+  if (stats.isFile()) return { is: 'files', files: [{ path: named(name), file: resolve(path) }] }
+  if (!stats.isDirectory())
+    throw new IpdcError('NO_INPUT', { message: `${path} is neither a file nor a folder nor a pipe`, hint: 'Pipe its bytes in: … | ipdc … -' })
+  const files: LocalFile[] = []
+  const folder = named(name)
+  for await (const below of filesBelow(path)) files.push({ path: `${folder}/${below}`, file: resolve(path, below) })
+  return { is: 'files', files }
+}
+
+async function readGlob(pattern: string, named: (wanted: string) => string): Promise<Input> {
+  const base = baseOf(pattern)
+  const files: LocalFile[] = []
+  // One folder for all that matched, so that two globs do not meet.
+  const folder = named(basename(resolve(base)) || 'root')
+  for await (const path of matching(pattern)) files.push({ path: `${folder}/${path}`, file: resolve(base, path) })
+  if (files.length === 0) throw new IpdcError('NO_INPUT', { message: `No file matches ${pattern}` })
+  return { is: 'files', files }
+}
+
+function standardInput(name: string): Input {
+  return { is: 'stream', name, content: process.stdin }
+}
+
+async function missing(path: string): Promise<IpdcError> {
+  const folder = dirname(path)
+  const names = await readdir(folder).catch((error: unknown) => wrap(error, 'NO_INPUT', `Cannot read ${folder}`))
+  if (names instanceof IpdcError) return new IpdcError('NO_INPUT', { message: `No file or folder ${path}`, cause: names })
+  const near = nearest(basename(path), names)
+  return new IpdcError('NO_INPUT', { message: `No file or folder ${path}`, hint: near === undefined ? undefined : join(folder, near) })
+}
+
+/** Two inputs may have the same name: the later one gets a number in front. */
+function unique(wanted: string, taken: Set<string>): string {
+  let name = wanted
+  for (let number = 2; taken.has(name); number++) name = `${number}-${wanted}`
+  taken.add(name)
+  return name
+}

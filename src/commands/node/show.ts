@@ -1,0 +1,68 @@
+/** `ipdc node show NODE`: one node, whole; of this home's own also what its agent knows of itself. */
+
+import type { AgentView, NodeView } from '../../core/client/api.ts'
+import { IpdcError } from '../../core/errors.ts'
+import { bytesText, durationText } from '../base/amounts.ts'
+import { optional } from '../base/args.ts'
+import { nearest } from '../base/nearest.ts'
+import { sheet } from '../base/table.ts'
+import { BaseCommand } from '../base.ts'
+
+export default class NodeShow extends BaseCommand {
+  static override summary = 'Show a node; without NODE the one of this home'
+  static override examples = ['<%= config.bin %> <%= command.id %>', '<%= config.bin %> <%= command.id %> ada --json']
+  static override args = { node: optional('name of a node, or its id or the beginning of one') }
+
+  async run(): Promise<NodeView> {
+    const { args } = await this.parse(NodeShow)
+    const { client } = await this.connect()
+    const node = find(await client.nodes(), args.node)
+    this.print(sheet([...linesOf(node), ...(node.agent === undefined ? [] : ownLines(node.agent))], this.out))
+    return node
+  }
+}
+
+/** @throws NOT_FOUND; USAGE where it could be more than one */
+function find(nodes: readonly NodeView[], wanted: string | undefined): NodeView {
+  const found = nodes.filter(({ self, id, name }) => (wanted === undefined ? self : name === wanted || id.startsWith(wanted)))
+  const [node, another] = found
+  if (another !== undefined) throw new IpdcError('USAGE', { message: `"${wanted}" is more than one node`, hint: `ipdc node show ${another.id}` })
+  if (node !== undefined) return node
+  const near = nearest(
+    wanted ?? '',
+    nodes.map(({ name }) => name),
+  )
+  throw new IpdcError('NOT_FOUND', { message: `No node "${wanted}" in this domain`, hint: near === undefined ? 'ipdc node list' : `ipdc node show ${near}` })
+}
+
+function linesOf(node: NodeView): [string, string | undefined][] {
+  return [
+    ['node', node.name],
+    ['id', node.id],
+    ['state', node.state],
+    ['seen', `${node.seenSeconds.toFixed(1)} s ago`],
+    ['slots', `${node.slots}, room for ${node.room} tasks`],
+    ['memory', bytesText(node.memory)],
+    ['kinds', node.kinds.join(' ')],
+    ['labels', node.labels.join(' ')],
+    ['engines', node.engines.join(' ')],
+    ['addresses', node.addresses.join(' ')],
+    ['version', node.version],
+  ]
+}
+
+function ownLines(agent: AgentView): [string, string | undefined][] {
+  const refused = Object.entries(agent.refused).map(([reason, count]) => `${reason} ${count}`)
+  return [
+    ['home', agent.home],
+    ['process', String(agent.pid)],
+    ['up', durationText(agent.upSeconds * 1000)],
+    ['domain', `${agent.domain.name} (${agent.domain.id})${agent.domain.throwAway ? ', throw-away' : ''}`],
+    ['broker', [agent.broker.is, agent.broker.url, agent.broker.cause, agent.broker.serving && `serving ${agent.broker.serving}`].filter(Boolean).join(', ')],
+    ['queue', `${agent.queue.use}: ${agent.queue.running} running, ${agent.queue.waiting} waiting, at most ${agent.queue.limit}`],
+    ['store', `${agent.store.use}: ${agent.store.blocks} blocks, ${bytesText(agent.store.bytes)} of ${bytesText(agent.store.limit)}`],
+    ['gateway', `${agent.gateway.url}: served ${bytesText(agent.gateway.servedBytes)}, fetched ${bytesText(agent.gateway.fetchedBytes)}`],
+    ['open jobs', String(agent.openJobs)],
+    ['refused', refused.join(', ')],
+  ]
+}

@@ -1,0 +1,38 @@
+import t from 'tap'
+import { screenOf } from '../../../src/commands/base/screen.ts'
+import { sheet, table } from '../../../src/commands/base/table.ts'
+
+const plain = screenOf({ write: () => true }, {})
+
+t.test('columns stand under their headings, numbers to the right, no blanks at the end', (t) => {
+  t.equal(
+    table(
+      ['NAME', 'TASKS', 'X'],
+      [
+        ['ada', 12, ''],
+        ['benedikt', 3, 'y'],
+      ],
+      plain,
+    ),
+    ['NAME      TASKS  X', 'ada          12', 'benedikt      3  y'].join('\n'),
+  )
+  t.equal(table(['NAME'], [], plain), 'NAME')
+  t.end()
+})
+
+t.test('a sheet leaves out what has no value', (t) => {
+  t.equal(
+    sheet(
+      [
+        ['job', 'a'],
+        ['error', undefined],
+        ['labels', ''],
+        ['result', 'b'],
+      ],
+      plain,
+    ),
+    'job     a\nresult  b',
+  )
+  t.equal(sheet([], plain), '')
+  t.end()
+})
