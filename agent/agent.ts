@@ -1,0 +1,329 @@
+/**
+ * One node: builds every room, ties them together, takes them down in the opposite order. Rooms are given what they need and
+ * know nothing of each other; who hears what stands here.
+ */
+import { mkdir, rm } from 'node:fs/promises'
+import { availableParallelism, hostname, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { openHome, socketOf } from '../src/core/client/home.ts'
+import { createMembers } from '../src/core/cluster/members.ts'
+import { fromFailure } from '../src/core/errors.ts'
+import { type Coordinator, createCoordinator } from '../src/core/job/coordinator.ts'
+import { kindsOf, labelOf } from '../src/core/kinds.ts'
+import type { Log } from '../src/core/log.ts'
+import type { Clock } from '../src/core/ports.ts'
+import { createEmbeddedStore } from '../src/core/store/embedded.ts'
+import { createGateway } from '../src/core/transfer/gateway.ts'
+import { createCertificateReader } from '../src/core/trust/certificate.ts'
+import { readManifest, signManifest } from '../src/core/trust/manifest.ts'
+import { allows } from '../src/core/trust/policy.ts'
+import { checkRequest } from '../src/core/trust/request.ts'
+import { createOpener, createSealer } from '../src/core/wire/envelope.ts'
+import type { Message, NodePresence } from '../src/core/wire/message.ts'
+import { inboxTopic, presenceFilter } from '../src/core/wire/topic.ts'
+import { plugins } from '../src/plugins/index.ts'
+import { createBeats } from './beats.ts'
+import { nextBoot } from './boot.ts'
+import { startCompanions } from './companions.ts'
+import { openConnection } from './connection.ts'
+import { agentRoutes } from './control/agent-routes.ts'
+import { jobRoutes } from './control/job-routes.ts'
+import { listen } from './control/server.ts'
+import { storeRoutes, uploadPin } from './control/store-routes.ts'
+import { createInterest, share } from './credits.ts'
+import { createExecutor } from './executor.ts'
+import type { Start } from './flags.ts'
+import { watchHealth } from './health.ts'
+import { createTable } from './held.ts'
+import { createThreads } from './hosts/thread.ts'
+import { createIdleness } from './idleness.ts'
+import { createIntake } from './intake.ts'
+import { createJobStore } from './job-store.ts'
+import { openJobs, resultPin } from './jobs.ts'
+import { lockHome } from './lock.ts'
+import { openMembership, throwAway } from './membership.ts'
+import { createNeighbours } from './neighbours.ts'
+import { maxResults, openOutbox } from './outbox.ts'
+import { createPresence } from './presence.ts'
+import { createMemoryQueue } from './queue/memory.ts'
+import { createReading } from './reading.ts'
+import { createRoute } from './route.ts'
+import { createSender } from './sender.ts'
+import { version } from './version.ts'
+import { createViews } from './views.ts'
+
+/** A manifest holds for this long, so that no offer of an old job starts anything. @default 7 days (ms) */
+const manifestMs = 7 * 24 * 3_600_000
+/** For the last words to reach the broker. @default 1_000 (ms) */
+const farewellMs = 1_000
+
+export interface Agent {
+  readonly node: string
+  /** URL of the broker that it uses. */
+  readonly url: string
+  /** In good order: after running tasks, or at once when `hurry` is aborted. */
+  stop(hurry: AbortSignal): Promise<void>
+}
+
+export interface AgentOptions extends Pick<Start, 'home' | 'config' | 'companions' | 'until'> {
+  readonly log: Log
+  /** A client asked, or nothing is left to do. */
+  readonly stop: (now: boolean) => void
+}
+
+const clock: Clock = { now: () => performance.now(), wall: () => Date.now() }
+
+/** @throws ALREADY_RUNNING, NO_BROKER, NOT_MEMBER, BAD_CONFIG, IO … */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const undo: (() => unknown)[] = []
+  const takeDown = async () => {
+    for (const step of undo.splice(0).reverse()) await step()
+  }
+  try {
+    return await build(options, undo, takeDown)
+  } catch (error) {
+    await takeDown()
+    throw error
+  }
+}
+
+async function build(
+  { home: path, config, companions, until, log, stop }: AgentOptions,
+  undo: (() => unknown)[],
+  takeDown: () => Promise<void>,
+): Promise<Agent> {
+  // --- the home, and who we are in it
+  const home = await openHome(path)
+  const lock = await lockHome(home)
+  undo.push(() => lock.release())
+  const boot = await nextBoot(home)
+  const membership = companions === undefined ? await openMembership(home, clock.wall()) : await throwAway(home, clock.wall())
+  const { domain, identity, certificate } = membership
+  const stopping = new AbortController()
+  const self = identity.id
+  const name =
+    config.name ??
+    hostname()
+      .toLowerCase()
+      .replace(/[^a-z0-9-]+/g, '-')
+      .replace(/^-+/, '')
+      .slice(0, 63)
+  const folder = async (name: string) => {
+    await mkdir(join(home, name), { recursive: true, mode: 0o700 })
+    return join(home, name)
+  }
+  await rm(join(home, 'scratch'), { recursive: true, force: true })
+  const scratch = await folder('scratch')
+  const states = await folder('states')
+
+  // --- what it stands on
+  const health = watchHealth()
+  undo.push(() => health.stop())
+  const store = await createEmbeddedStore({ path: join(home, 'store'), limit: config.store.limit, log: log.child({ room: 'store' }) })
+  undo.push(() => store.close())
+  const kinds = kindsOf(plugins)
+  const members = createMembers()
+  const connection = await openConnection({ config, self, log })
+  undo.push(() => connection.close())
+  const { broker } = connection
+  const certificates = createCertificateReader(domain)
+  const keyOf = (node: string) => {
+    const member = members.get(node)
+    return member === undefined ? undefined : certificates(member.certificate, clock.wall()).publicKey
+  }
+  const sealer = createSealer({ domain, identity, boot, wall: clock.wall })
+  const opener = createOpener({ domain, self, wall: clock.wall, keyOf, certificates })
+
+  // --- what it holds of others' work
+  const slots = config.slots ?? availableParallelism()
+  const queue = createMemoryQueue({ limit: config.queue.limit ?? Math.max(1, 3 * slots) })
+  undo.push(() => queue.close())
+  const table = createTable()
+  const interest = createInterest()
+  let isDraining = false
+  let turn = 0
+  const free = (coordinator: string): number => {
+    if (isDraining || outbox.size >= maxResults) return 0
+    const { waiting, running, limit } = queue.size
+    return share(limit - waiting - running, interest.now(clock.now()), coordinator, turn++)
+  }
+  const sender = createSender({ domain: domain.id, broker, sealer, free, log })
+  const outbox = await openOutbox({ path: join(home, 'outbox.log'), sender, log })
+  undo.push(() => outbox.close())
+  const jobs = await openJobs({ store, states, clock, log, isIdle: () => table.size === 0 && coordinator.openJobs === 0 })
+  undo.push(() => jobs.stop())
+  await jobs.sweep()
+
+  // --- our own jobs
+  const reading = createReading({ store, members, membership, clock, log, held: (cid) => coordinator.holders(cid) })
+  const coordinator: Coordinator = createCoordinator({
+    self,
+    dir: await folder('journal'),
+    kinds,
+    clock,
+    members,
+    store: (job) => createJobStore({ job, self, store, reader: reading.fetcher(self).reader, signal: stopping.signal }),
+    send: (dst, type, { body, ...header }) => sender.send(dst, type, header, body),
+    sign: ({ job, kind }) =>
+      signManifest({ domain: domain.id, job, kind, node: self, limits: {}, permissions: {}, notAfter: clock.wall() + manifestMs }, identity),
+    complete: (root, job, signal) => reading.fetcher(self).fetch(root.cid, { pin: resultPin(job), signal }),
+    log: log.child({ room: 'job' }),
+  })
+  undo.push(() => coordinator.close())
+
+  // --- the work of others
+  const check = (bytes: Uint8Array) => {
+    const manifest = readManifest(bytes, keyOf)
+    const allowed = allows(config.policy, manifest, { self, domain, wall: clock.wall() })
+    if (allowed !== true) throw fromFailure(allowed)
+    return manifest
+  }
+  const intake = createIntake({ table, queue, outbox, sender, kinds, clock, log, check })
+  const beats = createBeats({ table, queue, outbox, jobs, interest, sender, free, clock, log })
+  const hosts = createThreads()
+  undo.push(() => hosts.close())
+  const reader = (coordinator: string) => reading.fetcher(coordinator).reader
+  const executor = createExecutor({
+    self,
+    queue,
+    table,
+    slots,
+    hosts,
+    kinds,
+    outbox,
+    sender,
+    store,
+    clock,
+    log,
+    scratch,
+    states,
+    reader,
+    settled: jobs.collect,
+  })
+
+  // --- how others reach us
+  const gateway = await createGateway({
+    store,
+    host: config.gateway.host,
+    port: config.gateway.port,
+    open: config.gateway.open,
+    health: { node: self, boot },
+    check: (headers, method, path) => checkRequest(headers, { method, path, self, domain, wall: clock.wall(), certificates }),
+    holders: reading.holders,
+    log: log.child({ room: 'gateway' }),
+  })
+  undo.push(() => gateway.close())
+  const describe = (): NodePresence => ({
+    certificate,
+    name,
+    state: isDraining ? 'draining' : 'up',
+    addresses: [gateway.url],
+    slots,
+    room: queue.size.limit,
+    kinds: plugins.map(labelOf),
+    labels: [...config.labels],
+    engines: [],
+    memory: totalmem(),
+    version,
+  })
+  const presence = createPresence({ domain: domain.id, self, certificate, broker, sealer, describe, log })
+  const neighbours = createNeighbours({
+    members,
+    self,
+    clock,
+    log,
+    changed(node, isNew) {
+      coordinator.membersChanged()
+      // A coordinator that started anew waits for what is left of its jobs.
+      if (isNew) beats.beat(node.id)
+    },
+  })
+  undo.push(() => neighbours.stop())
+  const route = createRoute({ intake, beats, jobs, coordinator, interested: (id) => interest.touch(id, clock.now()), log })
+  const hear = async (topic: string, bytes: Uint8Array) => {
+    let message: Message
+    try {
+      message = opener.open(topic, bytes)
+    } catch (error) {
+      log.debug({ topic, err: error }, 'message refused')
+      return
+    }
+    health.count(message.type)
+    neighbours.hear(message)
+    await route(message)
+  }
+
+  // --- on the air
+  await coordinator.resume()
+  if (coordinator.openJobs === 0) await store.unpin(uploadPin)
+  await broker.subscribe(presenceFilter(domain.id), hear)
+  await broker.subscribe(inboxTopic(domain.id, self), hear)
+  broker.onStatus(({ is }) => coordinator.wireChanged(is === 'up'))
+  executor.start()
+  neighbours.start()
+  await presence.start()
+  beats.start()
+  undo.push(async () => {
+    beats.stop()
+    await sender.flush()
+    await presence.stop(AbortSignal.timeout(farewellMs))
+  })
+
+  // --- the companions of a throw-away domain, and the socket
+  if (companions !== undefined && membership.root !== undefined) {
+    const others = await startCompanions({
+      count: companions,
+      membership: { ...membership, root: membership.root },
+      broker: connection.url,
+      slots,
+      wall: clock.wall(),
+      log,
+    })
+    undo.push(() => others.stop())
+  }
+  const idle = createIdleness({ isIdle: () => until === 'idle' && coordinator.openJobs === 0, end: () => stop(true) })
+  undo.push(() => idle.stop())
+  const views = createViews({
+    home,
+    name,
+    membership,
+    throwAway: companions !== undefined,
+    connection,
+    gateway,
+    fetchedBytes: () => reading.fetchedBytes,
+    queue,
+    store,
+    outbox,
+    health,
+    refused: opener.refused,
+    sent: sender.sent,
+    openJobs: () => coordinator.openJobs,
+    members,
+    clock,
+  })
+  const control = await listen({
+    socket: socketOf(home),
+    routes: [
+      ...agentRoutes({ view: views.agent, nodes: views.nodes, stop, session: idle.session }),
+      ...jobRoutes({ coordinator, store, self }),
+      ...storeRoutes({ store, reader: reading.fetcher(self).reader }),
+    ],
+    log: log.child({ room: 'control' }),
+  })
+  undo.push(() => control.close())
+  log.info({ node: self, name, home, domain: domain.id, broker: connection.url, gateway: gateway.url, slots }, 'agent ready')
+
+  return {
+    node: self,
+    url: connection.url,
+    async stop(hurry) {
+      isDraining = true
+      intake.drain()
+      await presence.announce()
+      await queue.drain(hurry)
+      stopping.abort()
+      await takeDown()
+      log.info({}, 'agent stopped')
+    },
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * Every two seconds: tells each coordinator what this node holds of its jobs and how much room it has, sends results again that
+ * were not noted, and ends attempts whose lease has run out. What a grant answers comes in here too.
+ */
+import type { Ms, NodeId } from '../src/core/kind.ts'
+import type { Log } from '../src/core/log.ts'
+import type { Clock, Queue } from '../src/core/ports.ts'
+import type { MessageOf } from '../src/core/wire/message.ts'
+import type { Interest } from './credits.ts'
+import { type Held, idOf, marginMs, type Table } from './held.ts'
+import type { Jobs } from './jobs.ts'
+import type { Outbox } from './outbox.ts'
+import type { Sender } from './sender.ts'
+
+/** @default 2_000 (ms) */
+export const beatMs: Ms = 2_000
+/** Leases are looked at so often, so that an attempt ends well within its margin. @default 500 (ms) */
+const leaseCheckMs: Ms = 500
+/** Entries of one beat message; more go in further messages. @default 128 */
+const maxEntries = 128
+
+export interface BeatsOptions {
+  readonly table: Table
+  readonly queue: Queue
+  readonly outbox: Outbox
+  readonly jobs: Jobs
+  readonly interest: Interest
+  readonly sender: Sender
+  readonly free: (coordinator: NodeId) => number
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export function createBeats({ table, queue, outbox, jobs, interest, sender, free, clock, log }: BeatsOptions) {
+  let beating: NodeJS.Timeout | undefined
+  let checking: NodeJS.Timeout | undefined
+
+  const beat = (coordinator: NodeId) => {
+    const held = table.of(coordinator).map(({ job, task, term, attempt, is }) => ({ job, task, term, attempt, is }))
+    const results = outbox.of(coordinator)
+    const done = results.map(({ job, task, term, attempt }) => ({ job, task, term, attempt }))
+    const asks = jobs.asks(coordinator)
+    for (let at = 0; at === 0 || at < Math.max(held.length, done.length); at += maxEntries) {
+      const more = at + maxEntries < Math.max(held.length, done.length)
+      sender.send(
+        coordinator,
+        'node.beat',
+        {},
+        { free: free(coordinator), more, held: held.slice(at, at + maxEntries), done: done.slice(at, at + maxEntries), asks: at === 0 ? asks : [] },
+      )
+    }
+    for (const result of results) outbox.sendAgain(idOf(result))
+  }
+
+  const beatAll = () => {
+    for (const id of new Set([...table.coordinators(), ...outbox.coordinators(), ...jobs.askable(), ...interest.now(clock.now())])) beat(id)
+  }
+
+  const checkLeases = () => {
+    for (const held of table.expired(clock.now())) void endExpired(held)
+  }
+
+  const endExpired = async (held: Held) => {
+    // Once only: what is being ended is not found expired again.
+    held.until = Number.POSITIVE_INFINITY
+    log.warn({ job: held.job, task: held.task, attempt: held.attempt }, 'lease ran out')
+    await end(held)
+  }
+
+  /** A waiting attempt is gone at once; a running one when its code has ended. */
+  const end = async (held: Held) => {
+    await queue.remove(held.id)
+    if (held.is === 'waiting') {
+      table.remove(held.id)
+      const { coordinator, job, term, task, attempt } = held
+      sender.tell(coordinator, 'task.cancelled', { job, term }, { task, attempt, term })
+    }
+  }
+
+  return {
+    start(): void {
+      beating = setInterval(beatAll, beatMs)
+      checking = setInterval(checkLeases, leaseCheckMs)
+    },
+    stop(): void {
+      clearInterval(beating)
+      clearInterval(checking)
+    },
+    /** A coordinator that started anew wants to know at once what is left of its jobs. */
+    beat,
+    granted({ src, body }: MessageOf<'lease.grant'>): void {
+      const until = clock.now() + body.leaseMs - marginMs
+      for (const ref of body.held) {
+        const held = table.get(idOf(ref))
+        if (held !== undefined && held.coordinator === src && held.until !== Number.POSITIVE_INFINITY) held.until = until
+      }
+      for (const ref of body.noted) outbox.noted(idOf(ref))
+    },
+    async cancelled({ src, job = '', body }: MessageOf<'task.cancel'>): Promise<void> {
+      for (const { task, attempt, term } of body.tasks) {
+        const id = idOf({ job, task, term, attempt })
+        const held = table.get(id)
+        if (held !== undefined && held.coordinator === src) await end(held)
+        outbox.noted(id)
+      }
+    },
+    async closed({ src, job = '' }: MessageOf<'job.close'>): Promise<void> {
+      for (const held of table.ofJob(job)) if (held.coordinator === src) await end(held)
+      outbox.closeJob(job)
+      await jobs.close(job)
+    },
+  }
+}

@@ -1,0 +1,58 @@
+/** The attempts that this node holds, waiting and running, each with the time its right to run ends. What a beat tells. */
+
+import { decode, encode } from '../src/core/cbor.ts'
+import type { Ms, NodeId, Term } from '../src/core/kind.ts'
+
+/** An attempt as it was offered: plain data, what the queue keeps. */
+export interface Offer {
+  readonly coordinator: NodeId
+  readonly job: string
+  readonly term: Term
+  readonly task: string
+  readonly attempt: number
+  readonly stage: string
+  /** Label of the kind, from the signed manifest. */
+  readonly kind: string
+  readonly body: Uint8Array
+}
+
+export interface Held extends Offer {
+  readonly id: string
+  is: 'waiting' | 'running'
+  /** The node stops by itself when this has passed: before the coordinator gives the task to another. Monotonic. */
+  until: Ms
+  /** What the coordinator was told last. */
+  told: 'nothing' | 'accepted' | 'started'
+}
+
+/** This node gives up so long before the coordinator does: messages take time. @default 2_000 (ms) */
+export const marginMs: Ms = 2_000
+
+export const idOf = ({ job, task, term, attempt }: Pick<Offer, 'job' | 'task' | 'term' | 'attempt'>): string => `${job}/${task}#${term}.${attempt}`
+
+export const pack = (offer: Offer): Uint8Array => encode({ ...offer })
+
+/** What `pack` wrote, from this node's own queue. */
+export const unpack = (bytes: Uint8Array): Offer => decode(bytes) as Offer
+
+export function createTable() {
+  const attempts = new Map<string, Held>()
+  return {
+    add(offer: Offer, until: Ms): Held {
+      const held: Held = { ...offer, id: idOf(offer), is: 'waiting', until, told: 'nothing' }
+      attempts.set(held.id, held)
+      return held
+    },
+    get: (id: string): Held | undefined => attempts.get(id),
+    remove: (id: string): boolean => attempts.delete(id),
+    of: (coordinator: NodeId): Held[] => [...attempts.values()].filter((held) => held.coordinator === coordinator),
+    ofJob: (job: string): Held[] => [...attempts.values()].filter((held) => held.job === job),
+    expired: (now: Ms): Held[] => [...attempts.values()].filter((held) => held.until <= now),
+    coordinators: (): Set<NodeId> => new Set([...attempts.values()].map((held) => held.coordinator)),
+    get size() {
+      return attempts.size
+    },
+  }
+}
+
+export type Table = ReturnType<typeof createTable>

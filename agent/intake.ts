@@ -1,0 +1,82 @@
+/**
+ * From offer to queue: who sends it, what was signed, whether this node wants it and has room. What does not pass is refused
+ * with a code; a message that comes twice is answered twice and held once.
+ */
+
+import { IpdcError, toFailure } from '../src/core/errors.ts'
+import type { NodeId } from '../src/core/kind.ts'
+import { type Kinds, kindByLabel } from '../src/core/kinds.ts'
+import type { Log } from '../src/core/log.ts'
+import type { Clock, Queue } from '../src/core/ports.ts'
+import type { Manifest } from '../src/core/trust/manifest.ts'
+import type { MessageOf } from '../src/core/wire/message.ts'
+import { type Held, idOf, marginMs, pack, type Table } from './held.ts'
+import type { Outbox } from './outbox.ts'
+import type { Sender } from './sender.ts'
+
+type Offered = MessageOf<'task.offer'>
+
+export interface IntakeOptions {
+  readonly table: Table
+  readonly queue: Queue
+  readonly outbox: Outbox
+  readonly sender: Sender
+  readonly kinds: Kinds
+  readonly clock: Clock
+  readonly log: Log
+  /** Signature, domain, policy. @throws REFUSED and others, with the reason */
+  readonly check: (manifest: Uint8Array, coordinator: NodeId) => Manifest
+}
+
+export function createIntake({ table, queue, outbox, sender, kinds, clock, log, check }: IntakeOptions) {
+  let isDraining = false
+
+  const offer = async (message: Offered): Promise<void> => {
+    const { src: coordinator, body, job = '', term = 0 } = message
+    const header = { job, term }
+    let kind: string
+    try {
+      const manifest = check(body.manifest, coordinator)
+      if (manifest.job !== job) throw new IpdcError('REFUSED', { message: `The manifest is of job ${manifest.job}, the offer of ${job}` })
+      kindByLabel(kinds, manifest.kind)
+      kind = manifest.kind
+    } catch (error) {
+      log.warn({ job, coordinator, err: error }, 'offer refused')
+      for (const { task, attempt } of body.tasks) sender.tell(coordinator, 'task.refused', header, { task, attempt, error: toFailure(error) })
+      return
+    }
+    const until = clock.now() + body.leaseMs - marginMs
+    for (const { task, attempt, stage, body: bytes } of body.tasks) {
+      const offered = { coordinator, job, term, task, attempt, stage, kind, body: bytes }
+      const again = table.get(idOf(offered))
+      if (again !== undefined) report(again)
+      else if (!outbox.sendAgain(idOf(offered))) await take(table.add(offered, until))
+    }
+  }
+
+  const take = async (held: Held) => {
+    const answer = isDraining ? 'full' : await queue.add({ id: held.id, data: pack(held) })
+    if (answer === 'accepted') {
+      // A fast task may have ended by now, and said so.
+      if (table.get(held.id) === held && held.told === 'nothing') report(held)
+      return
+    }
+    table.remove(held.id)
+    const { job, term, task, attempt, coordinator } = held
+    const message = isDraining ? 'This node takes no new tasks' : `The queue of this node is full (${queue.size.limit})`
+    sender.tell(coordinator, 'task.refused', { job, term }, { task, attempt, error: { code: 'QUEUE_FULL', message } })
+  }
+
+  const report = (held: Held) => {
+    const { coordinator, job, term, task, attempt } = held
+    held.told = held.is === 'running' ? 'started' : 'accepted'
+    sender.tell(coordinator, held.is === 'running' ? 'task.started' : 'task.accepted', { job, term }, { task, attempt })
+  }
+
+  return {
+    offer,
+    drain() {
+      isDraining = true
+    },
+  }
+}

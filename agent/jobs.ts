@@ -1,0 +1,89 @@
+/**
+ * What this node keeps for jobs: pins, state folders, cached blocks. At `job.close` all of it goes; a job that was not heard of
+ * for a day is asked about. The pin's name says whose job it is, so a restarted agent knows whom to ask.
+ */
+import { readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { JobId, Ms, NodeId } from '../src/core/kind.ts'
+import type { Log } from '../src/core/log.ts'
+import type { Clock, Store } from '../src/core/ports.ts'
+
+/** @default 24 h (ms) */
+export const askAfterMs: Ms = 24 * 3_600_000
+
+/** The name of the pins that one job has on a node. */
+export const pinOf = (job: JobId, coordinator: NodeId): string => `job/${job}/${coordinator}`
+
+/** What holds the result of a job on the node that submitted it. */
+export const resultPin = (job: JobId): string => `result/${job}`
+
+interface Kept {
+  readonly coordinator: NodeId
+  heard: Ms
+}
+
+export interface JobsOptions {
+  readonly store: Store
+  readonly states: string
+  readonly clock: Clock
+  readonly log: Log
+  /** Nothing runs and nothing is coordinated here: the time to collect. */
+  readonly isIdle: () => boolean
+}
+
+export async function openJobs({ store, states, clock, log, isIdle }: JobsOptions) {
+  const kept = new Map<JobId, Kept>()
+  let collecting: Promise<unknown> | undefined
+  let isDue = false
+  const stop = new AbortController()
+
+  for await (const { name } of store.pins()) {
+    const [what, job, coordinator] = name.split('/')
+    if (what === 'job' && job !== undefined && coordinator !== undefined) kept.set(job, { coordinator, heard: clock.now() })
+  }
+
+  const collect = () => {
+    if (!isDue || collecting !== undefined || !isIdle() || stop.signal.aborted) return
+    isDue = false
+    collecting = store
+      .gc({ signal: stop.signal })
+      .then(({ freed }) => log.info({ freed }, 'collected'))
+      .catch((error) => log.warn({ err: error }, 'not collected'))
+      .finally(() => {
+        collecting = undefined
+      })
+  }
+
+  return {
+    heard(job: JobId, coordinator: NodeId): void {
+      kept.set(job, { coordinator, heard: clock.now() })
+    },
+    /** Removes all that this node kept for the job. */
+    async close(job: JobId): Promise<void> {
+      const entry = kept.get(job)
+      kept.delete(job)
+      if (entry !== undefined) await store.unpin(pinOf(job, entry.coordinator))
+      await rm(join(states, job), { recursive: true, force: true })
+      isDue = true
+      collect()
+    },
+    /** Call when work ended: collects what closed jobs left, if nothing else runs. */
+    collect,
+    asks: (coordinator: NodeId): JobId[] =>
+      [...kept]
+        .filter(([, entry]) => entry.coordinator === coordinator && clock.now() - entry.heard > askAfterMs)
+        .map(([job]) => job)
+        .slice(0, 64),
+    askable: (): Set<NodeId> => new Set([...kept.values()].filter((entry) => clock.now() - entry.heard > askAfterMs).map((entry) => entry.coordinator)),
+    async stop(): Promise<void> {
+      stop.abort()
+      await collecting
+    },
+    /** State folders of jobs that this node no longer knows. */
+    async sweep(): Promise<void> {
+      for (const job of await readdir(states).catch(() => [])) if (!kept.has(job)) await rm(join(states, job), { recursive: true, force: true })
+    },
+  }
+}
+
+export type Jobs = Awaited<ReturnType<typeof openJobs>>

@@ -1,0 +1,18 @@
+/** Log lines as JSON on standard output: whoever starts the agent decides where they go. */
+import { pino } from 'pino'
+import type { Log } from '../src/core/log.ts'
+
+export function openLogger(level: 'debug' | 'info' | 'warn' | 'error'): Log {
+  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime })
+  return bind(logger)
+}
+
+function bind(logger: pino.Logger): Log {
+  return {
+    debug: (fields, message) => logger.debug(fields, message),
+    info: (fields, message) => logger.info(fields, message),
+    warn: (fields, message) => logger.warn(fields, message),
+    error: (fields, message) => logger.error(fields, message),
+    child: (fields) => bind(logger.child(fields)),
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * Who this node is in which domain. A throw-away domain lives in memory and in the temporary homes of its companions; a home
+ * without a domain becomes a domain of its own, whose root key stays in it.
+ */
+import { join } from 'node:path'
+import { IpdcError } from '../src/core/errors.ts'
+import { type Certificate, issueCertificate, readCertificate } from '../src/core/trust/certificate.ts'
+import { type Domain, foundDomain, openDomain, saveDomain } from '../src/core/trust/domain.ts'
+import { createFileOnce, readDocument } from '../src/core/trust/file.ts'
+import { type Identity, openIdentity } from '../src/core/trust/identity.ts'
+
+export interface Membership {
+  readonly domain: Domain
+  readonly identity: Identity
+  readonly certificate: Uint8Array
+  /** The root key, where this node holds it: it can enrol others. */
+  readonly root?: Identity
+}
+
+const roles = ['worker', 'submitter']
+
+/** @throws NOT_MEMBER the certificate does not hold; BAD_CONFIG, IO */
+export async function openMembership(home: string, wall: number): Promise<Membership> {
+  const identity = await openIdentity(join(home, 'identity.key'))
+  const own = (await openDomain(join(home, 'domain'))) ?? (await found(home))
+  const path = join(home, 'domain', 'certificate.cbor')
+  let certificate = await readDocument(path)
+  if (certificate === undefined && own.root !== undefined) {
+    await createFileOnce(path, issueCertificate({ domain: own.domain, root: own.root, node: identity, roles, wall }))
+    certificate = await readDocument(path)
+  }
+  if (certificate === undefined) throw new IpdcError('NOT_MEMBER', { message: `${home} has no certificate of the domain "${own.domain.name}"` })
+  const read: Certificate = readCertificate(certificate, own.domain, wall)
+  if (read.node !== identity.id) throw new IpdcError('NOT_MEMBER', { message: `The certificate in ${home} is of another node: ${read.node}` })
+  return { ...own, identity, certificate: new Uint8Array(certificate) }
+}
+
+async function found(home: string) {
+  const made = foundDomain('home')
+  await saveDomain(join(home, 'domain'), made)
+  return made
+}
+
+/** A domain that ends with this process: nothing of it but the node's own key touches the home. */
+export async function throwAway(home: string, wall: number): Promise<Required<Membership>> {
+  const identity = await openIdentity(join(home, 'identity.key'))
+  const { domain, root } = foundDomain('throw-away')
+  return { domain, root, identity, certificate: issueCertificate({ domain, root, node: identity, roles, wall }) }
+}
+
+/** Makes a fresh home a member: a key of its own, the domain's document, a certificate. */
+export async function enrol(home: string, { domain, root }: Pick<Required<Membership>, 'domain' | 'root'>, wall: number): Promise<void> {
+  const identity = await openIdentity(join(home, 'identity.key'))
+  await saveDomain(join(home, 'domain'), { domain })
+  await createFileOnce(join(home, 'domain', 'certificate.cbor'), issueCertificate({ domain, root, node: identity, roles, wall }))
+}

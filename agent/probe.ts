@@ -1,0 +1,41 @@
+/**
+ * Asks a node's gateway whether its agent is there. A will only says that a connection to the broker died: a refused connection
+ * here says that the process did; no answer says nothing, and the lease decides.
+ */
+import { get } from 'node:http'
+
+/** @default 1_000 (ms) */
+const timeoutMs = 1_000
+
+export type Probed = { readonly is: 'alive'; readonly boot: number } | { readonly is: 'dead' } | { readonly is: 'silent' }
+
+/** `boot` of the answer tells whether it is the same start of the agent. Never throws. */
+export async function probe(addresses: readonly string[], signal?: AbortSignal): Promise<Probed> {
+  const found = await Promise.all(addresses.map((url) => ask(`${url}/health`, signal)))
+  return found.find(({ is }) => is === 'alive') ?? found.find(({ is }) => is === 'silent') ?? { is: found.length === 0 ? 'silent' : 'dead' }
+}
+
+function ask(url: string, signal: AbortSignal | undefined): Promise<Probed> {
+  return new Promise((resolve) => {
+    const request = get(url, { timeout: timeoutMs, agent: false, ...(signal === undefined ? {} : { signal }) }, (response) => {
+      let text = ''
+      response.setEncoding('utf8')
+      response.on('data', (chunk: string) => {
+        text = (text + chunk).slice(0, 1000)
+      })
+      response.on('error', () => resolve({ is: 'silent' }))
+      response.on('end', () => resolve(read(text)))
+    })
+    request.on('timeout', () => request.destroy())
+    request.on('error', (error: NodeJS.ErrnoException) => resolve({ is: error.code === 'ECONNREFUSED' ? 'dead' : 'silent' }))
+  })
+}
+
+function read(text: string): Probed {
+  try {
+    const { boot } = JSON.parse(text) as { boot?: unknown }
+    return typeof boot === 'number' ? { is: 'alive', boot } : { is: 'silent' }
+  } catch {
+    return { is: 'silent' }
+  }
+}
