@@ -39,10 +39,10 @@ export function createPresence({ domain, self, certificate, broker, sealer, desc
   return {
     /** Arms the will and connects. @throws NO_BROKER, BROKER_REFUSED */
     async start(): Promise<void> {
-      await broker.presence({ topic, bytes: gone(false) })
       broker.onStatus(({ is }) => {
         if (is === 'up') void announce()
       })
+      await broker.presence({ topic, bytes: gone(false) })
       again = setInterval(() => void announce(), againMs)
     },
     announce,
