@@ -1,5 +1,5 @@
 /** The command line as a process of its own, in an environment of its own: what a shell would see of it. */
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -61,3 +61,28 @@ export async function fakeHome(t: Pick<Test, 'teardown'>, options: Partial<FakeO
   t.teardown(() => fake.close())
   return { home, fake }
 }
+
+/** The same on a terminal of its own, by util-linux's `script`. `type` is what somebody types: `\u0003` is ^C. */
+export async function onTerminal(
+  argv: readonly string[],
+  { onOutput, ...options }: Omit<CliOptions, 'input' | 'onStderr'> & { readonly onOutput: (text: string, type: (keys: string) => void) => void },
+): Promise<{ status: number | null; output: string }> {
+  // The shell between would hear ^C, too, and end with it.
+  const words = [process.execPath, door, ...argv].map((word) => `'${word.replaceAll("'", "'\\''")}'`)
+  const child = spawn('script', ['--quiet', '--flush', '--return', '--command', `exec ${words.join(' ')}`, '/dev/null'], {
+    cwd: options.cwd ?? root,
+    env: { ...envFor(options), SHELL: '/bin/sh' },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  let output = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text
+    onOutput(output, (keys) => void child.stdin.write(keys))
+  })
+  child.stdin.on('error', () => {})
+  const [status] = (await once(child, 'close')) as [number | null]
+  return { status, output }
+}
+
+/** Whether this machine has `script`, of every Debian's bsdutils; elsewhere tests on a terminal are skipped by name. */
+export const noTerminal = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') ? false : '`script` of util-linux is not here'

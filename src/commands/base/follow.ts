@@ -51,8 +51,10 @@ export async function follow({ question, ...watched }: Watched & { readonly ques
   try {
     const choice = interrupted({ told, question, signal: over.signal })
     const first = await Promise.race([watch({ ...watched, signal: over.signal }), choice])
-    if (typeof first !== 'string') return first
-    throw await left(client, id, first)
+    over.abort()
+    if (typeof first === 'string') throw await left(client, id, first)
+    progress.resume()
+    return first
   } finally {
     over.abort()
     progress.end()

@@ -27,7 +27,7 @@ export function interrupted({ told, question, signal }: Asker): Promise<Interrup
       if (times > 1) return resolve('cancel')
       told()
       if (question === undefined) setTimeout(() => resolve('detach'), graceMs).unref()
-      else answerTo(question, signal).then(resolve, () => resolve('detach'))
+      else answerTo(question, signal, resolve)
     }
     process.on('SIGINT', onSigint)
     signal.addEventListener('abort', () => process.off('SIGINT', onSigint), { once: true })
@@ -35,15 +35,22 @@ export function interrupted({ told, question, signal }: Asker): Promise<Interrup
 }
 
 /** `y` cancels, and so does another ^C; anything else leaves it running. */
-function answerTo(question: string, signal: AbortSignal): Promise<Interrupt> {
-  return new Promise((resolve) => {
-    const asked = createInterface({ input: process.stdin, output: process.stderr })
-    asked.on('SIGINT', () => answer('cancel'))
-    asked.on('close', () => resolve('detach'))
-    asked.question(question, { signal }, (text) => answer(/^y/i.test(text.trim()) ? 'cancel' : 'detach'))
-    const answer = (how: Interrupt) => {
-      resolve(how)
-      asked.close()
-    }
+function answerTo(question: string, over: AbortSignal, resolve: (how: Interrupt) => void): void {
+  const asked = createInterface({ input: process.stdin, output: process.stderr })
+  const answer = (how: Interrupt) => {
+    resolve(how)
+    asked.close()
+  }
+  asked.on('SIGINT', () => answer('cancel'))
+  asked.question(question, (text) => answer(/^y/i.test(text.trim()) ? 'cancel' : 'detach'))
+  // What is asked about is over: the answer does not matter any more.
+  const leave = () => {
+    asked.close()
+    process.stderr.write('\n')
+  }
+  over.addEventListener('abort', leave)
+  asked.on('close', () => {
+    over.removeEventListener('abort', leave)
+    resolve('detach')
   })
 }

@@ -47,7 +47,8 @@ function bar({ total, done, failed, running }: StageView, paint: Screen['paint']
   const share = (count: number) => (total === undefined || total === 0 ? 0 : Math.floor((count / total) * barWidth))
   const full = total === 0 ? barWidth : share(done + failed)
   const busy = Math.min(barWidth - full, share(running))
-  return paint.green('█'.repeat(full)) + paint.cyan('▒'.repeat(busy)) + paint.dim('░'.repeat(barWidth - full - busy))
+  const stretch = (colour: (text: string) => string, sign: string, length: number) => (length === 0 ? '' : colour(sign.repeat(length)))
+  return stretch(paint.green, '█', full) + stretch(paint.cyan, '▒', busy) + stretch(paint.dim, '░', barWidth - full - busy)
 }
 
 function stageText(stage: StageView, marks: Marks, paint: Screen['paint']): string {

@@ -1,8 +1,11 @@
 /** HTTP to an agent over its unix socket: one question, one answer, and answers that are streams. Errors come back as IpdcErrors. */
-import { type IncomingMessage, request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { codeOf, fromFailure, IpdcError, wrap } from '../errors.ts'
 import type { Failure } from '../kind.ts'
+
+// An import would read all exports of the module, and one of them loads the whole of undici: 60 ms of a command's start.
+const { request } = process.getBuiltinModule('node:http')
 
 export interface Question {
   readonly method?: 'GET' | 'POST'
