@@ -12,12 +12,15 @@ import { maxBlockBytes, maxHeadLength, readHead, recordLength, writeHead } from 
 const maxHeaderBytes = 64 << 10
 
 export function carStart(root: Cid): Buffer {
+  return carStartOf(cidBytes(root))
+}
+
+/** With a root of any form. */
+export function carStartOf(root: Uint8Array): Buffer {
   // dag-cbor of {roots: [CID], version: 1}; a CID is tag 42 of a zero byte and the CID's bytes.
-  const body = Buffer.concat([
-    Buffer.from([0xa2, 0x65, ...Buffer.from('roots'), 0x81, 0xd8, 42, 0x58, 37, 0]),
-    cidBytes(root),
-    Buffer.from([0x67, ...Buffer.from('version'), 1]),
-  ])
+  const length = root.length + 1
+  const link = [0xd8, 42, ...(length < 24 ? [0x40 + length] : [0x58, length]), 0, ...root]
+  const body = Buffer.from([0xa2, 0x65, ...Buffer.from('roots'), 0x81, ...link, 0x67, ...Buffer.from('version'), 1])
   return Buffer.concat([Buffer.from([body.length]), body])
 }
 

@@ -12,18 +12,21 @@ import type { AddOptions, Store } from '../ports.ts'
 import { carHead, carStart, readCar } from './car.ts'
 import { cidOf, codecOf, digestOf, sha256 } from './cid.ts'
 import { addDirectory } from './directory.ts'
-import { expect } from './expect.ts'
+import { createBudget, expect } from './expect.ts'
 import { addFile, dagBytes, type Part, type Sink } from './file.ts'
 import { collect } from './gc.ts'
 import { createIndex } from './index.ts'
 import { lock } from './lock.ts'
 import { createPack } from './pack.ts'
 import { openPins } from './pins.ts'
-import { type BlockSource, entryOf, linksOf, readFile, resolve } from './read.ts'
+import { type BlockSource, entriesOf, entryOf, readFile, resolve } from './read.ts'
 import { scan } from './scan.ts'
 import { maxBlockBytes } from './segment.ts'
 import { addTree } from './tree.ts'
 import { walk } from './walk.ts'
+
+/** Blocks of one CAR, at most. */
+const maxCarBlocks = 1 << 22
 
 export interface EmbeddedOptions {
   /** Folder of this store's own; made where there is none. */
@@ -144,10 +147,7 @@ export async function createEmbeddedStore({ path, limit, log, segmentBytes = 256
     },
     async *ls(address, { signal } = {}) {
       const blocks = source(signal)
-      const directory = await resolve(blocks, address)
-      for (const { cid, name, tsize } of await linksOf(blocks, directory)) {
-        yield await entryOf(blocks, { cid, name, chain: [...directory.chain, cid] }, (leaf) => lengthOf(leaf) ?? (leaf === cid ? tsize : undefined))
-      }
+      yield* entriesOf(blocks, await resolve(blocks, address), lengthOf)
     },
     async stat(address, { signal } = {}) {
       const blocks = source(signal)
@@ -175,7 +175,7 @@ export async function createEmbeddedStore({ path, limit, log, segmentBytes = 256
     },
     importCar: (car, { expectRoot, name, pin, signal }) =>
       session(async (sink, failures) => {
-        const expected = expect(expectRoot, { maxBlocks: 1 << 24, maxBytes: limit })
+        const expected = expect(expectRoot, createBudget({ maxBlocks: maxCarBlocks, maxBytes: limit }, expectRoot))
         for await (const { cid, bytes } of readCar(car)) {
           signal?.throwIfAborted()
           expected.check(cid, bytes.length)

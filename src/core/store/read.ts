@@ -62,15 +62,15 @@ async function nodeOf(source: BlockSource, cid: Cid, chain: readonly Cid[]): Pro
 export interface ReadFile {
   readonly offset?: number | undefined
   readonly length?: number | undefined
-  /** Leaves that are asked for before they are needed. @default 2 */
-  readonly ahead?: number
+  /** How many leaves to ask for before they are needed. @default 2 */
+  readonly ahead?: () => number
 }
 
 /** Bytes of a file from `offset` on, in chunks of at most 1 MiB. */
 export async function* readFile(
   source: BlockSource,
   file: Resolved,
-  { offset = 0, length = Number.POSITIVE_INFINITY, ahead = 2 }: ReadFile = {},
+  { offset = 0, length = Number.POSITIVE_INFINITY, ahead = () => 2 }: ReadFile = {},
 ): AsyncGenerator<Uint8Array> {
   const range = { from: offset, to: offset + length }
   if (length <= 0) return
@@ -78,7 +78,7 @@ export async function* readFile(
   const coming: { readonly start: number; readonly bytes: Promise<Uint8Array> }[] = []
   let more = true
   for (;;) {
-    while (more && coming.length < ahead) {
+    while (more && coming.length < ahead()) {
       const next = await pieces.next()
       if (next.done === true) more = false
       else coming.push({ start: next.value.start, bytes: next.value.read() })
@@ -150,14 +150,33 @@ export async function linksOf(source: BlockSource, { cid, chain }: Resolved): Pr
   return inOrder(links)
 }
 
-/** What a CID is: a raw block is a file as long as the block. `lengthOf` may know that without reading it. */
-export async function entryOf(
-  source: BlockSource,
-  { cid, name, chain }: Resolved,
-  lengthOf: (cid: Cid) => number | undefined,
-  sizes: Map<Cid, number> = new Map(),
-): Promise<Entry> {
-  if (codecOf(cid) === 'raw') return { name, cid, type: 'file', size: lengthOf(cid) ?? (await source(cid, chain)).length }
+/** Length of a raw block that can be had without reading it. */
+export type LengthOf = (cid: Cid) => number | undefined | Promise<number | undefined>
+
+/** Entries of a directory that are looked at side by side. */
+const entriesAtOnce = 8
+
+/** In order of name bytes. */
+export async function* entriesOf(source: BlockSource, directory: Resolved, lengthOf: LengthOf): AsyncGenerator<Entry> {
+  const sizes = new Map<Cid, number>()
+  const coming: Promise<Entry>[] = []
+  for (const link of await linksOf(source, directory)) {
+    coming.push(quiet(childEntry(source, directory, link, lengthOf, sizes)))
+    if (coming.length < entriesAtOnce) continue
+    const next = await coming.shift()
+    if (next !== undefined) yield next
+  }
+  for (const next of coming) yield await next
+}
+
+/** The size of a raw child that is not here is what its directory says: our own directories say it as it is. */
+function childEntry(source: BlockSource, { chain }: Resolved, { cid, name, tsize }: Link, lengthOf: LengthOf, sizes: Map<Cid, number>): Promise<Entry> {
+  return entryOf(source, { cid, name, chain: [...chain, cid] }, async (leaf) => (await lengthOf(leaf)) ?? (leaf === cid ? tsize : undefined), sizes)
+}
+
+/** What a CID is. The size of a directory is that of all files below it, which takes all directories below it to know. */
+export async function entryOf(source: BlockSource, { cid, name, chain }: Resolved, lengthOf: LengthOf, sizes: Map<Cid, number> = new Map()): Promise<Entry> {
+  if (codecOf(cid) === 'raw') return { name, cid, type: 'file', size: (await lengthOf(cid)) ?? (await source(cid, chain)).length }
   const node = decodeNode(await source(cid, chain))
   if (node.is === 'file') return { name, cid, type: 'file', size: node.size }
   const known = sizes.get(cid)
@@ -165,13 +184,7 @@ export async function entryOf(
   if (chain.length > maxPathDepth) throw new IpdcError('BAD_DATA', { message: `${chain[0]} is nested deeper than ${maxPathDepth} directories` })
   let size = 0
   for (const link of await linksOf(source, { cid, name, chain })) {
-    const child = await entryOf(
-      source,
-      { cid: link.cid, name: link.name, chain: [...chain, link.cid] },
-      (leaf) => lengthOf(leaf) ?? (leaf === link.cid ? link.tsize : undefined),
-      sizes,
-    )
-    size += child.size
+    size += (await childEntry(source, { cid, name, chain }, link, lengthOf, sizes)).size
   }
   sizes.set(cid, size)
   return { name, cid, type: 'directory', size }
