@@ -26,15 +26,13 @@ export function createDelivery(handle: (topic: string, bytes: Uint8Array) => und
   const run = async (): Promise<void> => {
     isBusy = true
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      room?.resolve()
+      room = undefined
       const handling = handle(next.topic, next.bytes)
       // A handler that is through at once costs no turn of the loop.
       if (handling !== undefined) await handling
       if (isClosed) return
       next.taken()
-      if (room !== undefined && waiting.length < limit) {
-        room.resolve()
-        room = undefined
-      }
     }
     isBusy = false
   }

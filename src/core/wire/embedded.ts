@@ -2,7 +2,7 @@
  * A broker of our own, for one machine: aedes on a loopback port, MQTT 3.1.1. Whoever can connect may speak: what is said is
  * signed. Only our topics are taken, in our sizes, and all that it keeps is bounded. Nothing survives it.
  */
-import { createServer, type Server } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import { Aedes, type Aedes as Broker } from 'aedes'
 import { IpdcError, wrap } from '../errors.ts'
 import { maxMessageBytes } from './message.ts'
@@ -43,14 +43,22 @@ export async function createEmbeddedBroker({ host = '127.0.0.1', port = 0 }: { r
     authorizeSubscribe: (_, subscription, done) => done(null, isFilter(subscription.topic) ? subscription : null),
   })
   boundSessions(broker)
+  const sockets = new Set<Socket>()
   const server = createServer({ noDelay: true }, (socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
     const client = broker.handle(socket)
     socket.on('readable', () => {
       if (partialBytes(client) > maxPartialBytes) socket.destroy()
     })
   })
   server.maxConnections = maxConnections
-  await listen(server, host, port)
+  try {
+    await listen(server, host, port)
+  } catch (error) {
+    broker.close()
+    throw error
+  }
   const address = server.address()
   if (address === null || typeof address === 'string') throw new IpdcError('INTERNAL', { message: 'The broker listens nowhere' })
   return {
@@ -58,6 +66,8 @@ export async function createEmbeddedBroker({ host = '127.0.0.1', port = 0 }: { r
     async close() {
       const closed = new Promise((resolve) => server.close(resolve))
       await new Promise<void>((resolve) => broker.close(resolve))
+      // Those that never said who they are.
+      for (const socket of sockets) socket.destroy()
       await closed
     },
   }

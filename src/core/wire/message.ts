@@ -82,6 +82,8 @@ export const bodies = {
     /** Bytes of memory of the machine. */
     memory: count,
     version: text(40),
+    /** Open jobs that it coordinates: after a restart, it waits to hear what is held of them. */
+    jobs: count,
   }),
   /** The will: the connection of this boot died, or (`closed`) the agent went in good order. Only means: probe now. */
   'node.gone': v.strictObject({ certificate: bytes(2048), closed: v.boolean() }),

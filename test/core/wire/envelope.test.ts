@@ -30,6 +30,7 @@ const presence: NodePresence = {
   engines: [],
   memory: 1 << 30,
   version: '0.1.0',
+  jobs: 0,
 }
 const close = { dst: me.id, job: 'job-1', term: 1, body: { how: 'done' as const } }
 
