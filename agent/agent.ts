@@ -135,7 +135,8 @@ async function build(
   const opener = createOpener({ domain, self, wall: clock.wall, keyOf, certificates })
 
   // --- what it holds of others' work
-  const slots = config.slots ?? availableParallelism()
+  // Companions share this machine's processors with us.
+  const slots = config.slots ?? Math.max(1, Math.round(availableParallelism() / (1 + (companions ?? 0))))
   const queue = createMemoryQueue({ limit: config.queue.limit ?? Math.max(1, 3 * slots) })
   undo.push(() => queue.close())
   const table = createTable()
@@ -225,6 +226,7 @@ async function build(
     engines: [],
     memory: totalmem(),
     version,
+    jobs: coordinator.openJobs,
   })
   const presence = createPresence({ domain: domain.id, self, certificate, broker, sealer, describe, log })
   const neighbours = createNeighbours({
@@ -235,7 +237,7 @@ async function build(
     changed(node, isNew) {
       coordinator.membersChanged()
       // A coordinator that started anew waits for what is left of its jobs.
-      if (isNew) beats.beat(node.id)
+      if (isNew && (node.jobs > 0 || beats.concerns(node.id))) beats.beat(node.id)
     },
   })
   undo.push(() => neighbours.stop())
@@ -311,6 +313,7 @@ async function build(
     log: log.child({ room: 'control' }),
   })
   undo.push(() => control.close())
+  health.start()
   log.info({ node: self, name, home, domain: domain.id, broker: connection.url, gateway: gateway.url, slots }, 'agent ready')
 
   return {

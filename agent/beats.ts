@@ -88,6 +88,8 @@ export function createBeats({ table, queue, outbox, jobs, interest, sender, free
     },
     /** A coordinator that started anew wants to know at once what is left of its jobs. */
     beat,
+    /** Whether this node holds anything of it. */
+    concerns: (coordinator: NodeId): boolean => table.coordinators().has(coordinator) || outbox.coordinators().has(coordinator),
     granted({ src, body }: MessageOf<'lease.grant'>): void {
       const until = clock.now() + body.leaseMs - marginMs
       for (const ref of body.held) {

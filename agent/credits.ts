@@ -10,7 +10,8 @@ const maxInterested = 1_024
 /** `turn` moves the remainder on, so that with less room than coordinators each has its share in time. */
 export function share(room: number, interested: readonly NodeId[], coordinator: NodeId, turn: number): number {
   const at = interested.indexOf(coordinator)
-  if (at < 0) return 0
+  // One that asked for nothing yet is told what it would get: a promise too much costs a refusal, no attempt.
+  if (at < 0) return share(room, [...interested, coordinator], coordinator, turn)
   const each = Math.floor(room / interested.length)
   const left = room - each * interested.length
   return each + ((at + turn) % interested.length < left ? 1 : 0)

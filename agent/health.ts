@@ -7,6 +7,7 @@ const resolutionMs = 10
 export interface Health {
   /** Longest block of the event loop since start, in ms. */
   readonly loopMaxMs: number
+  start(): void
   count(type: string): void
   readonly received: Readonly<Record<string, number>>
   stop(): void
@@ -15,8 +16,9 @@ export interface Health {
 export function watchHealth(): Health {
   const loop = monitorEventLoopDelay({ resolution: resolutionMs })
   const received: Record<string, number> = {}
-  loop.enable()
   return {
+    /** Measures from now on: what start-up blocks, blocks nobody. */
+    start: () => void loop.enable(),
     get loopMaxMs() {
       // The histogram holds the time between two of its ticks: what exceeds the tick itself is the block.
       return Math.max(0, Math.round(loop.max / 1e6) - resolutionMs)

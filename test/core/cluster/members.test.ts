@@ -14,6 +14,7 @@ const presence: NodePresence = {
   engines: [],
   memory: 1 << 30,
   version: '0.1.0',
+  jobs: 0,
 }
 const came = (src: string, boot = 1, seq = 5, more: Partial<NodePresence> = {}): MemberEvent => ({
   is: 'presence',

@@ -20,6 +20,7 @@ const node: Node = {
   engines: ['python'],
   memory: 1000,
   version: '0',
+  jobs: 0,
 }
 const names = fc.uniqueArray(fc.stringMatching(/^[a-z0-9]{1,8}$/), { minLength: 1, maxLength: 12 })
 

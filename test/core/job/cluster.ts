@@ -240,6 +240,7 @@ export class Cluster {
           engines: [],
           memory: 1 << 30,
           version: '0',
+          jobs: 0,
         },
       },
       this.now,
