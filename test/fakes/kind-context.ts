@@ -219,7 +219,7 @@ export interface JobRunOptions {
 export async function runJob<Job, Task, Result>(
   kind: JobKind<Job, Task, Result>,
   input: unknown,
-  store: MapStore,
+  store: KindStore,
   options: JobRunOptions = {},
 ): Promise<JobRun<Task>> {
   const { order = (tasks) => tasks, known = new Map() } = options

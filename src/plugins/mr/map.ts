@@ -10,8 +10,8 @@ import { type MapResult, type MapTask, nameOf, Piece } from './task.ts'
 import { createWords } from './words.ts'
 
 export interface MapLimits {
-  /** @default 64 MiB (bytes) */
-  readonly tableBytes?: number
+  /** Of the table. @default 64 MiB (bytes) */
+  readonly limitBytes?: number
   /** @default 16 MiB (bytes) */
   readonly maxWordBytes?: number
 }
@@ -19,11 +19,11 @@ export interface MapLimits {
 /** @throws TABLE_FULL, BAD_DATA */
 export async function map(task: MapTask, ctx: TaskContext, limits: MapLimits = {}): Promise<MapResult> {
   const pieces = await piecesOf(task, ctx)
-  const table = createTable(limits.tableBytes)
-  const words = createWords(table, { ignoreCase: task.ignoreCase, ...limits })
+  const all = pieces.reduce((sum, { from, to }) => sum + to - from, 0)
+  const table = createTable({ ...limits, textBytes: all })
+  const words = createWords(table, { ...limits, ignoreCase: task.ignoreCase })
 
   let read = 0
-  const all = pieces.reduce((sum, { from, to }) => sum + to - from, 0)
   for await (const { chunk, ends } of readPieces(task.input, pieces, ctx.store)) {
     ctx.signal.throwIfAborted()
     words.push(chunk)

@@ -1,6 +1,6 @@
 /** Merges partitions, each in order of key bytes, into one stream of `key TAB count LF` in that order: equal keys become one, their counts a sum. */
 import { IpdcError } from '../../core/errors.ts'
-import type { PairCursor } from './pairs.ts'
+import { numbered, type PairCursor } from './pairs.ts'
 
 /** A partition that is read piece by piece. */
 export interface Run {
@@ -22,7 +22,7 @@ const LF = 0x0a
 
 /** Each run stands at its first pair. Adds to `totals` as it goes. */
 export async function* mergeLines(runs: readonly Run[], totals: Totals): AsyncIterable<Uint8Array> {
-  const heap = createHeap(runs.length)
+  const heap = createHeap()
   for (const run of runs) heap.push(run)
 
   let out = new Uint8Array(chunkBytes)
@@ -52,62 +52,50 @@ export async function* mergeLines(runs: readonly Run[], totals: Totals): AsyncIt
   if (at > 0) yield out.subarray(0, at)
 }
 
-/** A binary heap of runs by the key that each stands at. The first six bytes of a key, as one number, decide most comparisons. */
-function createHeap(capacity: number) {
+/** A binary heap of runs by the key that each stands at. */
+function createHeap() {
   const runs: Run[] = []
-  const prefixes = new Float64Array(capacity)
 
   function push(run: Run): void {
-    const prefix = prefixOf(run.cursor)
     let at = runs.length
     runs.push(run)
-    for (; at > 0; at = (at - 1) >> 1) {
+    while (at > 0) {
       const parent = (at - 1) >> 1
-      if (!isLess(prefix, run, parent)) break
-      move(parent, at)
+      const above = runs[parent]
+      if (above === undefined || compare(run.cursor, above.cursor) >= 0) break
+      runs[at] = above
+      at = parent
     }
-    put(at, run, prefix)
+    runs[at] = run
   }
 
   /** The run at the top stands at another pair now. */
   function sink(): void {
-    const run = runs[0]
-    if (run !== undefined) sinkFrom(run, prefixOf(run.cursor))
+    const [run] = runs
+    if (run !== undefined) sinkFromTop(run)
   }
 
   function pop(): void {
     const last = runs.pop()
-    if (last !== undefined && runs.length > 0) sinkFrom(last, prefixes[runs.length] as number)
+    if (last !== undefined && runs.length > 0) sinkFromTop(last)
   }
 
-  function sinkFrom(run: Run, prefix: number): void {
+  function sinkFromTop(run: Run): void {
     let at = 0
     for (;;) {
-      let child = 2 * at + 1
-      if (child >= runs.length) break
-      const right = runs[child + 1]
-      if (right !== undefined && isLess(prefixes[child + 1] as number, right, child)) child++
-      if (isLess(prefix, run, child)) break
-      move(child, at)
+      const child = lesser(2 * at + 1)
+      const below = runs[child]
+      if (below === undefined || compare(run.cursor, below.cursor) <= 0) break
+      runs[at] = below
       at = child
     }
-    put(at, run, prefix)
-  }
-
-  function isLess(prefix: number, run: Run, at: number): boolean {
-    const other = prefixes[at] as number
-    const there = runs[at]
-    return prefix < other || (prefix === other && there !== undefined && compare(run.cursor, there.cursor) < 0)
-  }
-
-  function move(from: number, to: number): void {
-    const run = runs[from]
-    if (run !== undefined) put(to, run, prefixes[from] as number)
-  }
-
-  function put(at: number, run: Run, prefix: number): void {
     runs[at] = run
-    prefixes[at] = prefix
+  }
+
+  /** This child, or the one beside it. */
+  function lesser(child: number): number {
+    const [left, right] = [runs[child], runs[child + 1]]
+    return left !== undefined && right !== undefined && compare(right.cursor, left.cursor) < 0 ? child + 1 : child
   }
 
   function topIfEqual(bytes: Uint8Array, from: number, to: number): Run | undefined {
@@ -121,16 +109,13 @@ function createHeap(capacity: number) {
   return { push, sink, pop, topIfEqual, top: (): Run | undefined => runs[0] }
 }
 
-function prefixOf({ key, length }: PairCursor): number {
-  let prefix = 0
-  for (let i = 0; i < 6; i++) prefix = prefix * 256 + (i < length ? (key[i] as number) : 0)
-  return prefix
-}
-
+/** Most keys differ, or end, within the bytes that two numbers hold. */
 function compare(a: PairCursor, b: PairCursor): number {
+  if (a.first !== b.first) return a.first - b.first
+  if (a.second !== b.second) return a.second - b.second
   const [keyA, keyB] = [a.key, b.key]
   const both = Math.min(a.length, b.length)
-  for (let i = 0; i < both; i++) {
+  for (let i = numbered; i < both; i++) {
     const difference = (keyA[i] as number) - (keyB[i] as number)
     if (difference !== 0) return difference
   }

@@ -39,9 +39,12 @@ export function encodePairs(keys: Keys, numbers: Uint32Array): Uint8Array {
 
 /** A place in a partition: the pair it stands at. Fed with bytes from outside, believes nothing. */
 export interface PairCursor {
-  readonly key: Uint8Array
-  readonly length: number
-  readonly count: number
+  key: Uint8Array
+  length: number
+  count: number
+  /** The key's first six bytes as a number, and the next six: zero-padded, so order of numbers is order of keys where they differ. */
+  first: number
+  second: number
   /** Goes to the next pair: false where more bytes are wanted, or all are read. @throws BAD_DATA */
   next(): boolean
   /** @throws BAD_DATA when it is the end and a pair is not whole */
@@ -49,11 +52,9 @@ export interface PairCursor {
 }
 
 export function createPairCursor(what: string): PairCursor {
+  const cursor: PairCursor = { key: new Uint8Array(64), length: -1, count: 0, first: 0, second: 0, next, feed }
   let bytes: Uint8Array = new Uint8Array(0)
   let at = 0
-  let key = new Uint8Array(64)
-  let length = -1
-  let count = 0
   let begun = false
 
   function next(): boolean {
@@ -62,42 +63,59 @@ export function createPairCursor(what: string): PairCursor {
       begun = true
     }
     const shared = readNumber(at)
-    const rest = shared === undefined ? undefined : readNumber(after)
-    if (shared === undefined || rest === undefined) return false
+    const rest = shared < 0 ? shared : readNumber(after)
+    if (rest < 0) return false
     const from = after
-    if (shared > Math.max(length, 0) || shared + rest > maxWordBytes) throw bad('has a key of a wrong length')
+    if (shared > Math.max(cursor.length, 0) || shared + rest > maxWordBytes) throw bad('has a key of a wrong length')
     if (from + rest > bytes.length) return false
-    const counted = readNumber(from + rest)
-    if (counted === undefined) return false
+    const count = readNumber(from + rest)
+    if (count < 0) return false
     // Also forbids a key that is there twice, and an empty one.
-    if (shared < length ? rest === 0 || (bytes[from] as number) <= (key[shared] as number) : rest === 0) throw bad('is not in order')
-    if (counted === 0) throw bad('has a count of 0')
-    if (shared + rest > key.length) key = grown(key, shared + rest)
-    for (let i = 0; i < rest; i++) key[shared + i] = bytes[from + i] as number
-    length = shared + rest
-    count = counted
+    if (rest === 0 || (shared < cursor.length && (bytes[from] as number) <= (cursor.key[shared] as number))) throw bad('is not in order')
+    if (count === 0) throw bad('has a count of 0')
+    stand(shared, from, shared + rest)
+    cursor.count = count
     at = after
     return true
+  }
+
+  function stand(shared: number, from: number, length: number): void {
+    if (length > cursor.key.length) cursor.key = grown(cursor.key, length)
+    const { key } = cursor
+    for (let i = shared; i < length; i++) key[i] = bytes[from + i - shared] as number
+    for (let i = length; i < numbered && i < cursor.length; i++) key[i] = 0
+    cursor.length = length
+    if (shared < numbered / 2) cursor.first = sixBytes(key, 0)
+    cursor.second = sixBytes(key, numbered / 2)
   }
 
   /** Where the number ended that was read last. */
   let after = 0
 
-  function readNumber(from: number): number | undefined {
+  /** -1 where bytes are missing. */
+  function readNumber(from: number): number {
+    if (from >= bytes.length) return -1
+    const byte = bytes[from] as number
+    if (byte >= 0x80) return readLongNumber(from)
+    after = from + 1
+    return byte
+  }
+
+  function readLongNumber(from: number): number {
     let value = 0
     let scale = 1
     for (let i = from; i < bytes.length; i++) {
       const byte = bytes[i] as number
       value += (byte & 0x7f) * scale
       if (byte < 0x80) {
-        if (!Number.isSafeInteger(value) || (byte === 0 && i > from)) throw bad('has a number that is not in its form')
+        if (!Number.isSafeInteger(value) || byte === 0) throw bad('has a number that is not in its form')
         after = i + 1
         return value
       }
       if (i - from >= maxNumberBytes) throw bad('has a number that is too large')
       scale *= 128
     }
-    return undefined
+    return -1
   }
 
   function feed(chunk: Uint8Array | undefined): void {
@@ -120,19 +138,16 @@ export function createPairCursor(what: string): PairCursor {
     return new IpdcError('BAD_DATA', { message: `The partition ${what} ${why}` })
   }
 
-  return {
-    next,
-    feed,
-    get key() {
-      return key
-    },
-    get length() {
-      return length
-    },
-    get count() {
-      return count
-    },
-  }
+  return cursor
+}
+
+/** Bytes of a key that `first` and `second` hold. */
+export const numbered = 12
+
+function sixBytes(key: Uint8Array, at: number): number {
+  const high = ((key[at] as number) << 16) | ((key[at + 1] as number) << 8) | (key[at + 2] as number)
+  const low = ((key[at + 3] as number) << 16) | ((key[at + 4] as number) << 8) | (key[at + 5] as number)
+  return high * 0x1000000 + low
 }
 
 function writeNumber(out: Uint8Array, at: number, value: number): number {

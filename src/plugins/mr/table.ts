@@ -20,7 +20,17 @@ export const cellBytes = 32
 
 /** Number of a cell within an entry of the index. */
 const cellBits = 0xffffff
-const firstCells = 1 << 12
+const minCells = 1 << 12
+const maxFirstCells = 1 << 18
+/** Bytes of text for each distinct key, in about a split of prose: to begin with the right size is cheaper than to grow. */
+const textPerKey = 64
+
+export interface TableOptions {
+  /** @default 64 MiB */
+  readonly limitBytes?: number
+  /** Length of the text whose words will be counted. @default 0 (bytes): unknown */
+  readonly textBytes?: number
+}
 
 export interface Table {
   /** Distinct keys. */
@@ -34,8 +44,9 @@ export interface Table {
   readonly arena: Uint8Array
 }
 
-export function createTable(limitBytes = tableBytes): Table {
-  let capacity = firstCells
+export function createTable({ limitBytes = tableBytes, textBytes = 0 }: TableOptions = {}): Table {
+  let capacity = minCells
+  while (capacity < maxFirstCells && capacity * textPerKey < textBytes && bytesOf(capacity * 2) <= limitBytes) capacity *= 2
   let cells = new DataView(new ArrayBuffer(capacity * cellBytes))
   let index = new DataView(new ArrayBuffer(capacity * 8))
   let arena = new Uint8Array(1 << 14)
@@ -131,7 +142,7 @@ export function createTable(limitBytes = tableBytes): Table {
   }
 
   function hold(capacity: number, arenaLength: number): void {
-    if (capacity * (cellBytes + 8) + arenaLength <= limitBytes && capacity < cellBits) return
+    if (bytesOf(capacity) + arenaLength <= limitBytes && capacity < cellBits) return
     throw new IpdcError('TABLE_FULL', {
       message: `More than ${size} distinct words in one split: they do not fit into a table of ${Math.floor(limitBytes / 2 ** 20)} MiB`,
       hint: 'Cut the input into smaller splits: --split 4MiB',
@@ -153,6 +164,10 @@ export function createTable(limitBytes = tableBytes): Table {
       return arena
     },
   }
+}
+
+function bytesOf(capacity: number): number {
+  return capacity * (cellBytes + 8)
 }
 
 /** Equal keys that lie whole in their cells. */

@@ -17,7 +17,7 @@ t.test('keeps more distinct keys than it began with room for, each with its coun
 
 t.test('more distinct keys than the limit are TABLE_FULL with a way out, short keys and long', async (t) => {
   for (const length of [6, 60]) {
-    const words = createWords(createTable(1 << 20), { ignoreCase: false })
+    const words = createWords(createTable({ limitBytes: 1 << 20 }), { ignoreCase: false })
     const fill = () => {
       for (let i = 0; i < 1e6; i++) words.push(Buffer.from(`${String(i).padStart(length, '0')} `))
     }
@@ -26,7 +26,7 @@ t.test('more distinct keys than the limit are TABLE_FULL with a way out, short k
 })
 
 t.test('equal keys in plenty never fill it', async (t) => {
-  const words = createWords(createTable(1 << 18), { ignoreCase: false })
+  const words = createWords(createTable({ limitBytes: 1 << 18 }), { ignoreCase: false })
   const chunk = Buffer.from('some words and a-rather-long-one-too '.repeat(1000))
   for (let i = 0; i < 100; i++) words.push(chunk)
   t.pass()
