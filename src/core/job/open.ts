@@ -5,9 +5,9 @@ import { adopt } from './beat.ts'
 import { fail, tell } from './charge.ts'
 import type { JobOpened, TaskAdded } from './event.ts'
 import type { Round } from './instruction.ts'
-import { leaseMs } from './lease.ts'
+import { leaseMs, transitMs } from './lease.ts'
 import { enqueue } from './ready.ts'
-import { commit, counts, mayAdopt } from './result.ts'
+import { commit, judge, mayAdopt } from './result.ts'
 import { verdict } from './retry.ts'
 import { become, isOpen, type Job, keyOf, type Report, type State, type Task, tally } from './state.ts'
 import { index } from './withdraw.ts'
@@ -33,7 +33,7 @@ export function openJob({ state, now }: Round, { job: id, term, kind, pure, leas
     committed: new Map(resumed?.committed),
     charged: new Map([...(resumed?.charged ?? [])].map(([name, charges]) => [name, [...charges]])),
     refusals: new Map(),
-    adoptUntil: resumed === undefined ? undefined : now + leaseMs,
+    adoptUntil: resumed === undefined ? undefined : now + (pure ? leaseMs : lease + transitMs),
     reports: new Map(),
     wants: new Map(),
     doneBy: new Map(),
@@ -142,17 +142,21 @@ function take(job: Job, name: string): readonly Report[] {
 function takeOver(round: Round, task: Task, report: Report): void {
   const ref = { task: task.name, term: report.term, attempt: report.attempt }
   if (report.is === 'done') {
-    if (isOpen(task) && counts(round, task, report.src, ref)) commit(round, task, report.src, ref, report.result)
+    if (isOpen(task) && judge(round, task, report.src, ref) === 'take') commit(round, task, report.src, ref, report.result)
   } else if (mayAdopt(task, ref)) adopt(round, task, report.src, report.boot, ref, report.is === 'running')
   else round.out.push({ is: 'cancel', node: report.src, job: task.job.id, ...ref, why: 'a later attempt is alive' })
 }
 
-/** The takeover ends after one lease, or when every member that is up has told what it holds. */
+/**
+ * The takeover ends after one lease, or when every member that is up has told what it holds. A job that is not pure waits for the
+ * lease: a node that cannot be heard may still run its task.
+ */
 export function endTakeover(round: Round): void {
   const { state, now, out } = round
   for (const job of state.ring) {
     if (job.adoptUntil === undefined) continue
-    if (now < job.adoptUntil && (now < job.openedAt + gatherMs || !allBeaten(state))) continue
+    const hasGathered = job.pure && now >= job.openedAt + gatherMs && allBeaten(state)
+    if (now < job.adoptUntil && !hasGathered) continue
     job.adoptUntil = undefined
     for (const [name, reports] of job.reports) {
       const results = reports.filter((report) => report.is === 'done')

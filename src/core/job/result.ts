@@ -20,20 +20,26 @@ export function done(round: Round, job: Job, event: Event & { is: 'done' }): voi
     const task = job.tasks.get(item.task)
     if (task === undefined) early(round, job, event, item)
     else if (task.is === 'done') known(round, task, event.src, item)
-    else if (isOpen(task) && counts(round, task, event.src, item)) commit(round, task, event.src, item, item.result)
-    else fence(round, job, event.src, item, 'result')
+    else {
+      const judged = isOpen(task) ? judge(round, task, event.src, item) : 'fence'
+      if (judged === 'take') commit(round, task, event.src, item, item.result)
+      else if (judged === 'fence') fence(round, job, event.src, item, 'result')
+    }
   }
 }
 
-/** `live`: its attempt is alive and was given to who sends it. Of a pure task whatever was once given away is as good. */
-export function counts({ state }: Round, task: Task, src: NodeId, ref: Ref): boolean {
+/**
+ * `take` it, if its attempt is alive and was given to who sends it; of a pure task whatever was once given away is as good. `wait`
+ * for a node that is not there, as far as we know: it has the bytes, and will send the result again when it is back.
+ */
+export function judge({ state }: Round, task: Task, src: NodeId, ref: Ref): 'take' | 'wait' | 'fence' {
   const key = keyOf(ref)
   const { job } = task
   const live = task.live.get(key)
-  if (live !== undefined) return live.node === src
-  if (task.withdrawn.has(key) || bookOf(state, src).node?.state === 'gone') return false
-  if (ref.term < job.term) return job.pure || mayAdopt(task, ref)
-  return job.pure && task.past.get(key) === src
+  if (live !== undefined) return live.node === src ? 'take' : 'fence'
+  const isGood = ref.term < job.term ? job.pure || mayAdopt(task, ref) : job.pure && task.past.get(key) === src
+  if (!isGood || task.withdrawn.has(key)) return 'fence'
+  return (bookOf(state, src).node?.state ?? 'gone') === 'gone' ? 'wait' : 'take'
 }
 
 /** Of an older term, while it is taken over: unless a later attempt was. */
