@@ -58,6 +58,7 @@ export function createLink({ url, connect, timeoutMs = 5_000, log, random = () =
   const hold = async (open: Connection): Promise<string> => {
     connection = open
     try {
+      if (closing.signal.aborted) return 'closed by this node'
       if (filters.size > 0) {
         const cause = await Promise.race([open.subscribe([...filters.keys()]), open.ended])
         if (cause !== undefined) return cause

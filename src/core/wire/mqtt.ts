@@ -11,6 +11,7 @@ import type { Broker } from '../ports.ts'
 import type { Connect, Connection, Opening } from './connection.ts'
 import { createLink } from './link.ts'
 import { disconnectBytes, isRefusal, isVersion, pubackBytes, reasonText } from './packet.ts'
+import { pingTimer } from './ping.ts'
 
 export interface MqttOptions {
   /** `mqtt://host:port`, or `mqtts:`. */
@@ -46,16 +47,26 @@ const goodbyeMs = 500
 
 export function createMqttBroker(options: MqttOptions): Broker {
   let version: 4 | 5 = 5
+  const url = withoutPassword(options.url)
   const connect: Connect = async (opening) => {
     const first = await open(options, version, opening)
     if (first !== 'version') return first
-    // The other one, which is then kept: a broker seldom changes its mind.
-    version = version === 5 ? 4 : 5
-    const second = await open(options, version, opening)
-    if (second === 'version') throw new IpdcError('NO_BROKER', { message: `${options.url} speaks neither MQTT 5 nor 3.1.1` })
+    const other = version === 5 ? 4 : 5
+    const second = await open(options, other, opening)
+    if (second === 'version') throw new IpdcError('NO_BROKER', { message: `${url} takes neither MQTT 5 nor 3.1.1` })
+    // A broker seldom changes its mind.
+    version = other
     return second
   }
-  return createLink({ url: options.url, connect, timeoutMs: options.timeoutMs, log: options.log, random: options.random })
+  return createLink({ url, connect, timeoutMs: options.timeoutMs, log: options.log, random: options.random })
+}
+
+/** A URL that may be shown and logged. */
+function withoutPassword(url: string): string {
+  const shown = new URL(url)
+  shown.username = ''
+  shown.password = ''
+  return shown.href
 }
 
 /** A connection that was accepted, or `version` where the broker does not speak this one. @throws NO_BROKER, BROKER_REFUSED */
@@ -122,11 +133,11 @@ async function open(
   }
   if (isVersion(wasRefused)) return 'version'
   if (isRefusal(wasRefused)) {
-    throw new IpdcError('BROKER_REFUSED', { message: `${url} refused this node: ${cause}`, hint: 'Check the user and the password of the broker' })
+    throw new IpdcError('BROKER_REFUSED', { message: `The broker refused this node: ${cause}`, hint: 'Check the user and the password of the broker' })
   }
   // Some brokers of 3.1.1 hang up on a CONNECT of version 5 without a word.
   if (version === 5 && wasReached && wasRefused === undefined && !signal.aborted && cause !== 'connack timeout') return 'version'
-  throw new IpdcError('NO_BROKER', { message: `${url}: ${cause}` })
+  throw new IpdcError('NO_BROKER', { message: cause })
 }
 
 interface Connack {
@@ -138,29 +149,6 @@ function dial({ protocol, hostname, port }: URL): Socket {
   // Without it, Nagle and a delayed ACK cost 40 ms a round trip.
   const socket = protocol === 'mqtts:' ? dialTls({ host, servername: host, port: Number(port || 8883) }) : dialTcp({ host, port: Number(port || 1883) })
   return socket.setNoDelay(true)
-}
-
-/**
- * When mqtt.js sees to a connection, anew after each answer: it does nothing the first time, pings the second, and gives up the third.
- * Pings come as the broker was told, the end comes with our own patience.
- */
-function pingTimer(pingMs: number, patienceMs: number): { set(step: () => unknown): number; clear(): void } {
-  let timers: NodeJS.Timeout[] = []
-  const clear = (): void => {
-    for (const timer of timers) clearTimeout(timer)
-  }
-  return {
-    clear,
-    set(step) {
-      clear()
-      const ping = (): void => {
-        step()
-        step()
-      }
-      timers = [setTimeout(ping, pingMs), setTimeout(step, patienceMs)]
-      return 1
-    },
-  }
 }
 
 /**

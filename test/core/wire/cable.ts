@@ -17,9 +17,7 @@ export async function createCable(t: Test, target: string): Promise<Cable> {
   let isFrozen = false
   const join = (from: Socket, to: Socket): void => {
     sockets.add(from)
-    from.on('data', (bytes) => {
-      if (!isFrozen) to.write(bytes)
-    })
+    from.on('data', (bytes) => to.write(bytes))
     from.on('error', () => {})
     from.on('close', () => {
       sockets.delete(from)
@@ -47,6 +45,7 @@ export async function createCable(t: Test, target: string): Promise<Cable> {
     cut,
     freeze() {
       isFrozen = true
+      for (const socket of sockets) socket.pause()
     },
   }
 }

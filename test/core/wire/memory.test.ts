@@ -24,3 +24,10 @@ conformance(t, {
   },
   cannot: { silence: 'there is no keep-alive within one process' },
 })
+
+t.test('a broker that is closed while it connects is closed', async (t) => {
+  const broker = createMemoryNetwork().broker('a')
+  const connecting = broker.presence()
+  await Promise.all([t.rejects(connecting, { code: 'NO_BROKER' }), broker.close()])
+  t.equal(broker.status.is, 'closed')
+})

@@ -36,7 +36,9 @@ if (program !== undefined) {
     await t.rejects(open(t, { url, username: 'node-1', password: 'wrong' }).presence(), { code: 'BROKER_REFUSED' })
     t.ok(performance.now() - since < 2000)
     await open(t, { url, username: 'node-1', password: 'secret' }).presence()
-    await open(t, { url: url.replace('//', '//node-1:secret@'), clientId: 'other' }).presence()
+    const other = open(t, { url: url.replace('//', '//node-1:secret@'), clientId: 'other' })
+    await other.presence()
+    t.same(other.status, { is: 'up', url }, 'and the password is not shown')
   })
 
   t.test('a broker with small packets is asked for no more, and goes on to speak with us', async (t) => {
