@@ -117,7 +117,7 @@ async function build(
   const states = await folder('states')
 
   // --- what it stands on
-  const health = watchHealth()
+  const health = watchHealth(() => table.size > 0 || coordinator.openJobs > 0)
   undo.push(() => health.stop())
   const store = await createEmbeddedStore({ path: join(home, 'store'), limit: config.store.limit, log: log.child({ room: 'store' }) })
   undo.push(() => store.close())
