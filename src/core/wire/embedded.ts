@@ -18,8 +18,8 @@ export interface EmbeddedBroker {
 const maxConnections = 1_000
 /** Messages on their way to subscribers at once. A frozen subscriber holds its own until it is dropped; the others need room beside it. */
 const concurrency = 1_000
-/** A subscriber that takes nothing for so long is dropped: before its silence would be noticed. @default 5_000 (ms) */
-const drainTimeoutMs = 5_000
+/** A subscriber that takes nothing for so long is dropped: until then its senders wait for it. @default 2_000 (ms) */
+const drainTimeoutMs = 2_000
 /** For a CONNECT to come. @default 5_000 (ms) */
 const connectTimeoutMs = 5_000
 /** Bytes of a packet that has not come whole. @default 262_144 */
