@@ -14,6 +14,7 @@ export const cidLength = 36
 const prefix = { raw: 'bafkrei', 'dag-pb': 'bafybei' } as const
 const code = { raw: 0x55, 'dag-pb': 0x70 } as const
 const alphabet = 'abcdefghijklmnopqrstuvwxyz234567'
+const letters = Buffer.alloc(59)
 const fiveBits = new Uint8Array(128).fill(255)
 for (let i = 0; i < 32; i++) fiveBits[alphabet.charCodeAt(i)] = i
 
@@ -26,19 +27,22 @@ export function codecOf(cid: Cid): Codec {
 }
 
 export function cidOf(codec: Codec, digest: Uint8Array): Cid {
+  letters.write(prefix[codec], 'latin1')
   // 2 bits of the header, 256 of digest and 2 of padding make 52 characters.
-  let text: string = prefix[codec]
   let bits = 2
   let held = 0
+  let at = 7
   for (const byte of digest) {
     held = ((held << 8) | byte) & 0xfff
     bits += 8
     while (bits >= 5) {
       bits -= 5
-      text += alphabet[(held >>> bits) & 31]
+      letters[at++] = alphabet.charCodeAt((held >>> bits) & 31)
     }
   }
-  return text + alphabet[(held << (5 - bits)) & 31]
+  letters[at] = alphabet.charCodeAt((held << (5 - bits)) & 31)
+  // A string made letter by letter would be a rope of 52 parts.
+  return letters.toString('latin1')
 }
 
 /** @throws BAD_DATA: not a CID of our shape */

@@ -5,9 +5,11 @@
 import type { Cid } from '../cids.ts'
 import { IpdcError } from '../errors.ts'
 import { cleanName } from '../names.ts'
-import { breathe, type Part, type Sink } from './file.ts'
+import type { Part, Sink } from './file.ts'
 import { murmur64 } from './murmur.ts'
 import { encodeDirectory, encodeShard, fanout, type Link, linkLength } from './node.ts'
+import { inOrder } from './order.ts'
+import { breathe } from './turn.ts'
 
 /** A block of a directory, at most. Exactly this much stays plain. @default 256 KiB */
 export const plainBytes = 256 << 10
@@ -38,18 +40,10 @@ export async function addDirectory(children: Iterable<Child>, sink: Sink): Promi
     const { cid, blocks } = await addShards([...links.values()], sink)
     return { cid, size, tsize: below + blocks }
   }
-  const bytes = encodeDirectory(inOrder([...links.values()]))
+  const bytes = encodeDirectory(await inOrder([...links.values()]))
   const { cid, kept } = sink.put('dag-pb', bytes)
   await kept
   return { cid, size, tsize: below + bytes.length }
-}
-
-/** Order of name bytes, which is not the order of JavaScript's strings. */
-export function inOrder<T extends { readonly name: string }>(named: readonly T[]): T[] {
-  return named
-    .map((value) => ({ value, bytes: Buffer.from(value.name) }))
-    .sort((a, b) => Buffer.compare(a.bytes, b.bytes))
-    .map(({ value }) => value)
 }
 
 interface Placed {

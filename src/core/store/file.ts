@@ -9,6 +9,7 @@ import type { Content } from '../kind.ts'
 import type { Codec } from './cid.ts'
 import { encodeFile, type Link } from './node.ts'
 import { varintLength } from './protobuf.ts'
+import { breathe } from './turn.ts'
 
 /** A leaf, and a chunk that is given out, at most. @default 1 MiB */
 export const leafBytes = 1 << 20
@@ -228,9 +229,4 @@ function createBuffers() {
       if (pool.length + pair.length <= 4) pool.push(...pair)
     },
   }
-}
-
-/** Lets everything else have its turn: hashing is not to hold the event loop. */
-export function breathe(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }

@@ -1,31 +1,36 @@
 /**
  * Removes what no pin reaches. Adds go on meanwhile: a block that somebody put, met again or pinned since the collection began, or
- * within an add that was under way then, stays. Bytes come back from segments that are mostly dead, by writing what lives elsewhere.
+ * within an add that was under way then, stays. Bytes come back from segments that are mostly dead, by writing what lives elsewhere;
+ * what is dead in others is forgotten, and may be met again after the next start.
  */
 import type { Cid } from '../cids.ts'
+import { IpdcError } from '../errors.ts'
 import { codecOf, digestOf } from './cid.ts'
 import type { Pack } from './pack.ts'
 import type { Pins } from './pins.ts'
 import { readExactly, readHead, recordLength, type Segment } from './segment.ts'
+import { breathe } from './turn.ts'
 import { linksIn } from './walk.ts'
 
 /** A segment is written anew when less than this share of it lives. */
 const keepShare = 0.5
+/** Entries that are gone through between two turns of the event loop. */
+const turnEntries = 4096
 
 /** `since`: blocks touched at that time or later stay. */
 export async function collect(pack: Pack, pins: Pins, since: number, signal?: AbortSignal): Promise<{ readonly freed: number }> {
   // What waits to be written is not to be removed under the writer's hands.
   await pack.sync(pack.failures)
   const marks = await mark(pack, pins, signal)
-  const live = sweep(pack, marks, since)
+  const victims = await sweep(pack, marks, since)
+  // From here on nothing is added to any of them.
+  if (victims.some(({ number }) => number === pack.end.segment)) pack.roll()
+  await pack.sync(pack.failures)
+  const survivors = await entriesIn(pack, victims)
   let freed = 0
-  for (const segment of [...pack.segments.values()]) {
+  for (const segment of victims) {
     signal?.throwIfAborted()
-    const bytes = live.get(segment.number) ?? 0
-    if (segment.damaged || segment.size === 0 || bytes >= segment.size * keepShare) continue
-    if (segment.number === pack.end.segment) pack.roll()
-    const copied = bytes === 0 ? 0 : await moveOut(pack, segment)
-    freed += segment.size - copied
+    freed += segment.size - (await moveOut(pack, segment, survivors.get(segment.number) ?? []))
     await pack.drop(segment)
   }
   await pins.compact()
@@ -45,42 +50,59 @@ async function mark(pack: Pack, pins: Pins, signal: AbortSignal | undefined): Pr
     if (codecOf(cid) === 'raw') continue
     signal?.throwIfAborted()
     const bytes = await pack.get(digest)
-    if (bytes !== undefined) todo.push(...linksIn(cid, bytes))
+    if (bytes !== undefined) todo.push(...linksOrNone(cid, bytes))
   }
   return marks
 }
 
-/** Forgets the dead, in one go so that no add comes between, and gives the bytes that live in each segment. */
-function sweep({ index }: Pack, marks: Uint8Array, since: number): Map<number, number> {
+/** A block below a pin may have come later and be no node at all: it keeps nothing, but it must not stop collection. */
+function linksOrNone(cid: Cid, bytes: Uint8Array): readonly Cid[] {
+  try {
+    return linksIn(cid, bytes)
+  } catch {
+    return []
+  }
+}
+
+/** Forgets the dead, and gives the segments that hold mostly such. */
+async function sweep({ index, segments }: Pack, marks: Uint8Array, since: number): Promise<Segment[]> {
   const live = new Map<number, number>()
   for (let entry = 0; entry < index.bound; entry++) {
+    if (entry % turnEntries === 0) await breathe()
     if (!index.isHeld(entry)) continue
     if (marks[entry] !== 1 && index.touched(entry) < since) {
       index.remove(entry)
-      continue
+    } else {
+      const { segment, length } = index.place(entry)
+      live.set(segment, (live.get(segment) ?? 0) + recordLength(length))
     }
-    const { segment, length } = index.place(entry)
-    live.set(segment, (live.get(segment) ?? 0) + recordLength(length))
   }
-  return live
+  return [...segments.values()].filter(({ number, size, damaged }) => size > 0 && !damaged && (live.get(number) ?? 0) < size * keepShare)
 }
 
-/** Copies what lives in a segment to the end of the pack; only when that is on disk does the index follow. */
-async function moveOut(pack: Pack, segment: Segment): Promise<number> {
+async function entriesIn({ index }: Pack, victims: readonly Segment[]): Promise<Map<number, number[]>> {
+  const entries = new Map<number, number[]>(victims.map(({ number }) => [number, []]))
+  for (let entry = 0; entry < index.bound; entry++) {
+    if (entry % turnEntries === 0) await breathe()
+    if (index.isHeld(entry)) entries.get(index.place(entry).segment)?.push(entry)
+  }
+  return entries
+}
+
+/** Copies what lives in a segment to the end of the pack; only when that is on disk does the index follow. Gives the bytes copied. */
+async function moveOut(pack: Pack, segment: Segment, entries: readonly number[]): Promise<number> {
   const { index, failures } = pack
   const moves = []
   let copied = 0
-  for (let entry = 0; entry < index.bound; entry++) {
-    if (!index.isHeld(entry)) continue
-    const { segment: number, offset, length } = index.place(entry)
-    if (number !== segment.number) continue
+  for (const entry of entries) {
+    const { offset, length } = index.place(entry)
     const record = await readExactly(segment, offset + length - recordLength(length), recordLength(length))
     const head = readHead(record, 0)
-    if (head === undefined) throw new Error(`No record at ${offset} of ${segment.path}`)
+    if (head === undefined) throw new IpdcError('IO', { message: `There is no block at ${offset} of ${segment.path}` })
     moves.push({ entry, place: await pack.copy(head.codec, head.digest, record.subarray(head.headLength)) })
     copied += record.length
   }
-  await pack.sync(failures)
+  if (moves.length > 0) await pack.sync(failures)
   for (const { entry, place } of moves) index.move(entry, place)
   return copied
 }

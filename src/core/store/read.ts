@@ -7,10 +7,10 @@ import { IpdcError } from '../errors.ts'
 import type { Entry } from '../kind.ts'
 import { cleanName, cleanPath, maxPathDepth } from '../names.ts'
 import { codecOf } from './cid.ts'
-import { inOrder } from './directory.ts'
 import { leafBytes } from './file.ts'
 import { murmur64 } from './murmur.ts'
 import { decodeNode, type Link, type Node } from './node.ts'
+import { inOrder } from './order.ts'
 
 /** Where blocks come from. `chain` = the named CIDs from the address's root down to the one that the block belongs to. */
 export type BlockSource = (cid: Cid, chain: readonly Cid[]) => Promise<Uint8Array>

@@ -8,6 +8,10 @@ import { sha256 } from './cid.ts'
 import type { Index } from './index.ts'
 import type { Position } from './pack.ts'
 import { carHeader, maxHeadLength, readExactly, readHead, type Segment, segmentName, segmentOf, withFile } from './segment.ts'
+import { breathe } from './turn.ts'
+
+/** Records that are gone through between two turns of the event loop. */
+const turnRecords = 1024
 
 export interface Scanned {
   readonly segments: Map<number, Segment>
@@ -55,6 +59,7 @@ async function scanSegment(segment: Segment, index: Index, believed: number): Pr
   const start = await window.at(0, carHeader.length)
   if (start === undefined || !carHeader.equals(start)) return 0
   let offset = carHeader.length
+  let count = 0
   while (offset < segment.size) {
     const bytes = await window.at(offset, Math.min(maxHeadLength, segment.size - offset))
     const head = bytes && readHead(bytes, 0)
@@ -68,6 +73,7 @@ async function scanSegment(segment: Segment, index: Index, believed: number): Pr
     if (known < 0) index.add(head.digest, place)
     else index.move(known, place)
     offset = end
+    if (++count % turnRecords === 0) await breathe()
   }
   return offset
 }
