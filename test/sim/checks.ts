@@ -21,7 +21,9 @@ export interface Checks {
   member(node: Node): void
   heard(src: string, boot: number, seq: number, free: number): void
   offered(offer: Instruction & { is: 'offer' }, disk: Disk, isAnswered: (to: To) => boolean): void
-  appended(job: string, disk: Disk): void
+  /** An attempt was given up, and that was said. */
+  givenUp(event: Instruction & { is: 'event' }, state: State): void
+  appended(job: string, disk: Disk, program: Program): void
   noted(note: To, disk: Disk, state: State): void
   ran(node: SimNode, done: Done): void
   started(node: SimNode, held: Held, nodes: readonly SimNode[], program: Program): void
@@ -37,23 +39,29 @@ function must(holds: boolean, what: string): asserts holds {
 export function createChecks(): Checks {
   const used = new Set<string>()
   const results = new Map<string, string>()
+  const over = new Set<string>()
   /** Of the coordinator that is alive: the newest word of each node, and its offers since. */
   let words = new Map<string, { boot: number; seq: number; free: number }>()
+  let boots = new Map<string, number>()
   let unanswered = new Map<string, Map<string, To>>()
 
   return {
     restarted() {
       words = new Map()
+      boots = new Map()
       unanswered = new Map()
     },
 
     member({ id, boot, state }) {
       // What a dead start promised is void: the room of its presence counts again.
-      if (state === 'gone' || boot > (words.get(id)?.boot ?? 0)) words.delete(id)
+      if (state === 'gone' || boot > (boots.get(id) ?? 0)) words.delete(id)
+      boots.set(id, Math.max(boot, boots.get(id) ?? 0))
     },
 
     heard(src, boot, seq, free) {
       const known = words.get(src)
+      if (boot < (boots.get(src) ?? 0)) return
+      boots.set(src, boot)
       if (known === undefined || boot > known.boot || (boot === known.boot && seq > known.seq)) words.set(src, { boot, seq, free })
     },
 
@@ -76,7 +84,13 @@ export function createChecks(): Checks {
         must(waiting.size <= word.free, `I8: ${waiting.size} offers under way to ${offer.node}, which promised ${word.free}`)
     },
 
-    appended(job, { entries }) {
+    givenUp({ job, task, node, attempt, state: how }, state) {
+      if (how !== 'lost' && how !== 'cancelled' && how !== 'failed' && how !== 'refused') return
+      const term = state.jobs.get(job)?.term
+      if (term !== undefined) over.add(`${keyOf({ job, task, term, attempt })} by ${node}`)
+    },
+
+    appended(job, { entries }, program) {
       const entry = entries.at(-1)
       must(entry !== undefined, 'nothing appended')
       const before = fold(entries.slice(0, -1))

@@ -141,6 +141,7 @@ export function createSimCoordinator({ agenda, random, counts, checks, disks, pr
         return
       }
       case 'event':
+        checks.givenUp(instruction, state)
         touch(instruction.job, instruction.node)
         count(counts, `attempt ${instruction.state}`)
         return
@@ -240,13 +241,19 @@ export function createSimCoordinator({ agenda, random, counts, checks, disks, pr
   function append(job: string, entry: JournalEntry, synced?: () => void): void {
     const disk = diskOf(job)
     disk.entries.push(entry)
-    checks.appended(job, disk)
+    checks.appended(job, disk, programOf(job))
     const length = disk.entries.length
     agenda.after(random.whole(1, 50), () => {
       if (!isAlive) return
       disk.synced = Math.max(disk.synced, length)
       synced?.()
     })
+  }
+
+  function programOf(job: string): Program {
+    const program = programs.get(job)
+    if (program === undefined) throw new Violation(`no program of ${job}`)
+    return program
   }
 
   function diskOf(job: string): Disk {
@@ -293,7 +300,7 @@ export function createSimCoordinator({ agenda, random, counts, checks, disks, pr
 
   function awake(what: () => void): void {
     if (!isAlive) return
-    if (agenda.now < napUntil) missed.push(what)
+    if (agenda.now < napUntil || missed.length > 0) missed.push(what)
     else what()
   }
 
@@ -303,7 +310,7 @@ export function createSimCoordinator({ agenda, random, counts, checks, disks, pr
     if (agenda.now < napUntil) return
     apply({ is: 'tick' })
     checks.consistent(state)
-    for (const what of missed.splice(0)) what()
+    for (const what of missed.splice(0)) if (isAlive) what()
   }
 
   checks.restarted()

@@ -31,7 +31,7 @@ export interface Program {
 export function createProgram(random: Random, id: string, nodes: readonly string[]): Program {
   const is = random.pick(['reduce', 'reduce', 'reduce', 'chain', 'leave'] as const)
   const number = Number(id.slice(-1))
-  const ms = random.pick([50, 500, 5000])
+  const ms = random.pick([50, 500, 5000, 20_000])
   const hows = Array.from({ length: 30 }, () =>
     random.chance(0.9) ? ('well' as const) : random.pick(['flaky', 'flaky', 'never', 'always', 'poison'] as const),
   )
@@ -48,7 +48,7 @@ export function createProgram(random: Random, id: string, nodes: readonly string
   return {
     id,
     is,
-    pure: random.chance(0.6),
+    pure: random.chance(0.5),
     nodes: limit,
     maps: is === 'chain' ? maps.map((task, at) => ({ ...task, body: { ...task.body, inputs: at === 0 ? [] : [maps[at - 1]!.body.makes] } })) : maps,
     reduces: (made) => (is === 'reduce' ? Array.from({ length: count }, (_, at) => asked('reduce', at + 7, made)) : []),

@@ -11,7 +11,7 @@ import { type Counts, count, createWire } from './wire.ts'
 
 const faultsMs = 60_000
 /** All jobs end so long after the faults have stopped, at most. */
-const peaceMs = 900_000
+const peaceMs = 7_200_000
 /** What is left on nodes is gone so long after the last job has ended. */
 const cleanMs = 15_000
 
@@ -100,7 +100,7 @@ export function simulate(seed: number, counts: Counts, trace?: Trace): void {
     count(counts, 'partition')
     wire.cut.add(node.id)
     if (random.chance(0.5)) agenda.after(8000, () => wire.cut.has(node.id) && coordinator?.member(memberOf(node, 'gone')))
-    agenda.after(random.whole(2000, 25_000), () => heal(node))
+    agenda.after(random.whole(2000, 40_000), () => heal(node))
   }
 
   function heal(node: SimNode): void {
@@ -140,13 +140,13 @@ export function simulate(seed: number, counts: Counts, trace?: Trace): void {
   wire.weather = {
     loss: random.pick([0, 0.02, 0.15]),
     doubling: random.pick([0, 0.02, 0.15]),
-    slow: random.pick([0, 0.05, 0.2]),
-    slowMs: random.pick([500, 4000, 15_000]),
+    slow: random.pick([0, 0.05, 0.2, 0.5]),
+    slowMs: random.pick([500, 4000, 9000, 15_000]),
   }
   start()
   if (random.chance(0.7)) plan(random.pick([5000, 20_000]), () => die(random.pick(nodes)))
-  if (random.chance(0.5)) plan(random.pick([8000, 20_000]), () => cutOff(random.pick(nodes)))
-  if (random.chance(0.5)) plan(random.pick([8000, 30_000]), crash)
+  if (random.chance(0.5)) plan(random.pick([4000, 8000, 20_000]), () => cutOff(random.pick(nodes)))
+  if (random.chance(0.5)) plan(random.pick([8000, 15_000, 30_000]), crash)
   if (random.chance(0.2)) plan(20_000, () => coordinator?.nap(random.whole(1000, 15_000)))
   if (random.chance(0.3)) plan(2000, () => random.pick(nodes).crowd(random.whole(-3, 3)))
   if (random.chance(0.3)) plan(5000, forge)

@@ -37,7 +37,8 @@ export function judge({ state }: Round, task: Task, src: NodeId, ref: Ref): 'tak
   const { job } = task
   const live = task.live.get(key)
   if (live !== undefined) return live.node === src ? 'take' : 'fence'
-  const isGood = ref.term < job.term ? job.pure || mayAdopt(task, ref) : job.pure && task.past.get(key) === src
+  const owner = task.past.get(key)
+  const isGood = owner === undefined ? ref.term < job.term && (job.pure || mayAdopt(task, ref)) : job.pure && owner === src
   if (!isGood || task.withdrawn.has(key)) return 'fence'
   return (bookOf(state, src).node?.state ?? 'gone') === 'gone' ? 'wait' : 'take'
 }
