@@ -9,13 +9,20 @@ export interface Calls {
   call(call: Call, transfer?: readonly ArrayBuffer[]): Promise<unknown>
   /** An answer or a refusal that came. */
   settle(id: number, outcome: { readonly value: unknown } | { readonly error: Failure }): void
+  /** The attempt is over: what its code left running asks for nothing more, and hears of nothing that belongs to the next. */
+  close(): void
 }
+
+/** Numbers calls over all attempts of this host, so that an answer never meets another attempt's call. */
+let last = 0
 
 export function createCalls(channel: Channel<FromHost, ToHost>): Calls {
   const open = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>()
-  let last = 0
+  let isOver = false
+  const over = () => new IpdcError('CANCELLED', { message: 'The attempt is over' })
   return {
     call(call, transfer) {
+      if (isOver) return Promise.reject(over())
       const id = ++last
       return new Promise((resolve, reject) => {
         open.set(id, { resolve, reject })
@@ -27,6 +34,11 @@ export function createCalls(channel: Channel<FromHost, ToHost>): Calls {
       open.delete(id)
       if ('value' in outcome) waiter?.resolve(outcome.value)
       else waiter?.reject(fromFailure(outcome.error))
+    },
+    close() {
+      isOver = true
+      for (const { reject } of open.values()) reject(over())
+      open.clear()
     },
   }
 }

@@ -5,37 +5,40 @@
 import { toFailure } from '../../src/core/errors.ts'
 import type { JobKind } from '../../src/core/kind.ts'
 import type { Channel, FromHost, ToHost } from './channel.ts'
-import { createCalls, createContext } from './context.ts'
+import { type Calls, createCalls, createContext } from './context.ts'
 
 export function host(channel: Channel<FromHost, ToHost>, kindOf: (label: string) => JobKind): void {
-  const calls = createCalls(channel)
+  let calls: Calls | undefined
   let abort: AbortController | undefined
 
   channel.onMessage((message) => {
     switch (message.is) {
       case 'run':
         abort = new AbortController()
-        void run(message, abort.signal)
+        calls = createCalls(channel)
+        void run(message, calls, abort.signal)
         return
       case 'abort':
         abort?.abort()
         return
       case 'answer':
-        calls.settle(message.id, { value: message.value })
+        calls?.settle(message.id, { value: message.value })
         return
       case 'refusal':
-        calls.settle(message.id, { error: message.error })
+        calls?.settle(message.id, { error: message.error })
         return
     }
   })
   channel.post({ is: 'ready' })
 
-  const run = async ({ assignment }: Extract<ToHost, { is: 'run' }>, signal: AbortSignal) => {
+  const run = async ({ assignment }: Extract<ToHost, { is: 'run' }>, calls: Calls, signal: AbortSignal) => {
     try {
       const code = await kindOf(assignment.kind).run()
       const result = await code(assignment.value, createContext(assignment, calls, channel, signal))
+      calls.close()
       channel.post({ is: 'done', result })
     } catch (error) {
+      calls.close()
       channel.post({ is: 'failed', error: failureOf(error) })
     }
   }

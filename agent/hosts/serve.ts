@@ -93,8 +93,10 @@ export function createService({ task, scratch, states, pin, store, reader, signa
       return id
     },
     next: async ({ stream }: Of<'next'>) => {
-      const turn = await streams.get(stream)?.next()
-      return turn === undefined || turn.done === true ? undefined : turn.value
+      const open = streams.get(stream)
+      if (open === undefined) throw new IpdcError('CANCELLED', { message: 'This stream was ended' })
+      const turn = await open.next()
+      return turn.done === true ? undefined : turn.value
     },
     end: async ({ stream }: Of<'end'>) => {
       const open = streams.get(stream)

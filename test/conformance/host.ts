@@ -72,6 +72,13 @@ export function conformance(t: Test, { open }: Adapter): void {
     t.match(await b.try({ what: 'echo', text: 'fine' }), { text: 'fine' })
   })
 
+  t.test('what an attempt left running takes nothing from the next one', async (t) => {
+    const b = await bench(t)
+    const { cid } = await added(b.store, new Uint8Array(3_500_000))
+    await t.rejects(b.try({ what: 'litter', address: cid }), { code: 'TASK_FAILED' })
+    for (let i = 0; i < 5; i++) t.match(await b.try({ what: 'size', address: cid }), { size: 3_500_000 })
+  })
+
   t.test('what its task does not name is refused', async (t) => {
     const b = await bench(t)
     const { cid } = await added(b.store, 'secret of another job')
