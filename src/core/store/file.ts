@@ -104,7 +104,7 @@ function nodeBytes(members: readonly Alike[]): number {
 }
 
 /** Builds the nodes above the leaves as these come: at most 1024 links of each level are held. */
-function createLayout(sink: Sink) {
+export function createLayout(sink: Sink) {
   const levels: Part[][] = []
   let leaves = 0
 
