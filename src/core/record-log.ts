@@ -35,12 +35,11 @@ export interface OpenLogOptions {
   readonly read: (record: unknown) => void
 }
 
-interface Waiting {
-  readonly bytes: Uint8Array
-  readonly sync: boolean
-  readonly resolve: () => void
-  readonly reject: (error: Error) => void
-}
+/** What is to be done to the file, in order of asking. */
+type Waiting = { readonly resolve: () => void; readonly reject: (error: Error) => void } & (
+  | { readonly is: 'append'; readonly bytes: Uint8Array; readonly sync: boolean }
+  | { readonly is: 'rewrite'; readonly all: Uint8Array }
+)
 
 /** Made when absent, readable by its owner only. @throws JOURNAL_DAMAGED, IO */
 export async function openLog(path: string, { read }: OpenLogOptions): Promise<RecordLog> {
@@ -49,58 +48,81 @@ export async function openLog(path: string, { read }: OpenLogOptions): Promise<R
     await file.close()
     throw error
   })
-  let waiting: Waiting[] = []
+  const waiting: Waiting[] = []
   let timer: NodeJS.Timeout | undefined
-  /** One thing at a time is done to the file. */
-  let turn: Promise<void> = Promise.resolve()
+  let writing: Promise<void> | undefined
   let broken: IpdcError | undefined
+  let isDue = false
   let isClosed = false
 
-  function append(record: unknown, { sync = true, now = false }: { sync?: boolean; now?: boolean } = {}): Promise<void> {
-    if (broken !== undefined) return Promise.reject(broken)
-    if (isClosed) return Promise.reject(new IpdcError('IO', { message: `${path} is closed` }))
-    return new Promise((resolve, reject) => {
-      waiting.push({ bytes: frame(record), sync, resolve, reject })
-      if (now) soon(0)
-      else timer ??= setTimeout(flush, gatherMs)
-    })
+  async function append(record: unknown, { sync = true, now = false }: { sync?: boolean; now?: boolean } = {}): Promise<void> {
+    const bytes = frame(record)
+    await new Promise<void>((resolve, reject) => ask({ is: 'append', bytes, sync, resolve, reject }, now))
   }
 
-  function soon(ms: number): void {
-    clearTimeout(timer)
-    timer = undefined
-    if (ms === 0) flush()
+  async function rewrite(records: Iterable<unknown>): Promise<void> {
+    const all = Buffer.concat(Array.from(records, frame))
+    await new Promise<void>((resolve, reject) => ask({ is: 'rewrite', all, resolve, reject }, true))
+  }
+
+  function ask(what: Waiting, now: boolean): void {
+    if (isClosed) {
+      what.reject(new IpdcError('IO', { message: `${path} is closed` }))
+      return
+    }
+    waiting.push(what)
+    if (now) flush()
+    else timer ??= setTimeout(flush, gatherMs)
   }
 
   function flush(): void {
+    clearTimeout(timer)
     timer = undefined
-    turn = turn.then(writeWaiting)
+    isDue = true
+    writing ??= work().finally(() => {
+      writing = undefined
+    })
   }
 
-  async function writeWaiting(): Promise<void> {
-    while (waiting.length > 0) {
-      const batch = takeBatch()
-      try {
-        if (broken !== undefined) throw broken
-        await writeBatch(batch)
-        for (const { resolve } of batch) resolve()
-      } catch (cause) {
-        for (const { reject } of batch) reject(wrap(cause, 'IO', `${path} cannot be written`, 'Make room on the disk, or look at its health'))
+  /** One thing at a time is done to the file. What comes meanwhile waits for its own time, so that a steady flow shares syncs too. */
+  async function work(): Promise<void> {
+    while (isDue) {
+      isDue = false
+      for (let left = waiting.length; left > 0; ) {
+        const batch = take()
+        left -= batch.length
+        await carryOut(batch)
       }
     }
   }
 
-  function takeBatch(): Waiting[] {
-    let size = 0
-    let count = 0
-    while (count < waiting.length && (count === 0 || size + (waiting[count]?.bytes.length ?? 0) <= maxBatchBytes)) size += waiting[count++]?.bytes.length ?? 0
-    const batch = waiting.slice(0, count)
-    waiting = waiting.slice(count)
-    return batch
+  async function carryOut(batch: readonly Waiting[]): Promise<void> {
+    try {
+      if (broken !== undefined) throw broken
+      const [first] = batch
+      if (first?.is === 'rewrite') await replace(first.all)
+      else await write(batch)
+      for (const { resolve } of batch) resolve()
+    } catch (cause) {
+      for (const { reject } of batch) reject(wrap(cause, 'IO', `${path} cannot be written`, 'Make room on the disk, or look at its health'))
+    }
   }
 
-  async function writeBatch(batch: readonly Waiting[]): Promise<void> {
-    const all = Buffer.concat(batch.map((each) => each.bytes))
+  /** A rewrite alone, or as many appends as stand before the next. */
+  function take(): Waiting[] {
+    let size = 0
+    let count = 0
+    for (const what of waiting) {
+      size += what.is === 'append' ? what.bytes.length : 0
+      if (count > 0 && (what.is === 'rewrite' || size > maxBatchBytes)) break
+      count++
+      if (what.is === 'rewrite') break
+    }
+    return waiting.splice(0, count)
+  }
+
+  async function write(batch: readonly Waiting[]): Promise<void> {
+    const all = Buffer.concat(batch.flatMap((what) => (what.is === 'append' ? [what.bytes] : [])))
     try {
       await writeAll(file, all, bytes)
     } catch (cause) {
@@ -109,8 +131,25 @@ export async function openLog(path: string, { read }: OpenLogOptions): Promise<R
       throw cause
     }
     // After a failed sync nobody knows what is on the disk: writing on would promise too much.
-    if (batch.some(({ sync }) => sync)) await file.datasync().catch(spoil)
+    if (batch.some((what) => what.is === 'append' && what.sync)) await file.datasync().catch(spoil)
     bytes += all.length
+  }
+
+  async function replace(all: Uint8Array): Promise<void> {
+    const fresh = `${path}.new`
+    const next = await open(fresh, 'w+', 0o600)
+    try {
+      await writeAll(next, all, 0)
+      await next.datasync()
+      await rename(fresh, path)
+    } catch (cause) {
+      await next.close()
+      throw cause
+    }
+    await file.close()
+    file = next
+    bytes = all.length
+    await syncFolder(dirname(path))
   }
 
   function spoil(cause: unknown): never {
@@ -118,35 +157,11 @@ export async function openLog(path: string, { read }: OpenLogOptions): Promise<R
     throw broken
   }
 
-  async function rewrite(records: Iterable<unknown>): Promise<void> {
-    const frames = Array.from(records, frame)
-    const done = turn.then(async () => {
-      await writeWaiting()
-      const fresh = `${path}.new`
-      const next = await open(fresh, 'w+', 0o600)
-      const all = Buffer.concat(frames)
-      try {
-        await writeAll(next, all, 0)
-        await next.datasync()
-        await rename(fresh, path)
-      } catch (cause) {
-        await next.close()
-        throw wrap(cause, 'IO', `${path} cannot be rewritten`)
-      }
-      await file.close()
-      file = next
-      bytes = all.length
-      await syncFolder(dirname(path))
-    })
-    turn = done.catch(() => {})
-    await done
-  }
-
   async function close(): Promise<void> {
     if (isClosed) return
     isClosed = true
-    soon(0)
-    await turn
+    flush()
+    await writing
     await file.close()
   }
 
