@@ -50,7 +50,8 @@ export async function openLog(path: string, { read }: OpenLogOptions): Promise<R
   })
   const waiting: Waiting[] = []
   let timer: NodeJS.Timeout | undefined
-  let writing: Promise<void> | undefined
+  let writing: Promise<void> = Promise.resolve()
+  let isWorking = false
   let broken: IpdcError | undefined
   let isDue = false
   let isClosed = false
@@ -79,13 +80,12 @@ export async function openLog(path: string, { read }: OpenLogOptions): Promise<R
     clearTimeout(timer)
     timer = undefined
     isDue = true
-    writing ??= work().finally(() => {
-      writing = undefined
-    })
+    if (!isWorking) writing = work()
   }
 
   /** One thing at a time is done to the file. What comes meanwhile waits for its own time, so that a steady flow shares syncs too. */
   async function work(): Promise<void> {
+    isWorking = true
     while (isDue) {
       isDue = false
       for (let left = waiting.length; left > 0; ) {
@@ -94,6 +94,8 @@ export async function openLog(path: string, { read }: OpenLogOptions): Promise<R
         await carryOut(batch)
       }
     }
+    // In the same step as the last look at `isDue`: nobody can ask in between and be forgotten.
+    isWorking = false
   }
 
   async function carryOut(batch: readonly Waiting[]): Promise<void> {

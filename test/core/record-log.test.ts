@@ -48,6 +48,14 @@ t.test('appends of one moment share one write; `now` does not wait', async (t) =
   await log.close()
 })
 
+t.test('one after the other, each answers', async (t) => {
+  const path = pathIn(t)
+  const { log } = await reopen(path)
+  for (let i = 0; i < 50; i++) await log.append(i, { now: i % 3 > 0, sync: i % 5 > 0 })
+  await log.close()
+  t.equal((await recordsOf(path)).length, 50)
+})
+
 t.test('close writes what waits', async (t) => {
   const path = pathIn(t)
   const { log } = await reopen(path)
