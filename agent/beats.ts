@@ -16,8 +16,8 @@ import type { Sender } from './sender.ts'
 export const beatMs: Ms = 2_000
 /** Leases are looked at so often, so that an attempt ends well within its margin. @default 500 (ms) */
 const leaseCheckMs: Ms = 500
-/** Entries of one beat message; more go in further messages. @default 128 */
-const maxEntries = 128
+/** Entries of one beat message; more go in further messages. @default 64 */
+const maxEntries = 64
 
 export interface BeatsOptions {
   readonly table: Table

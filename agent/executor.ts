@@ -60,7 +60,7 @@ export function createExecutor(options: ExecutorOptions) {
       if (held.until <= started) throw new IpdcError('CANCELLED', { message: 'The lease ran out before the attempt began' })
       const result = await run(held, kindByLabel(kinds, held.kind), signal, tasklog)
       done++
-      outbox.put({ coordinator, job, term, task, attempt, result, ms: Math.round(clock.now() - started) })
+      await outbox.put({ coordinator, job, term, task, attempt, result, ms: Math.round(clock.now() - started) })
       tasklog.info({ ms: Math.round(clock.now() - started) }, 'task done')
     } catch (error) {
       tasklog.warn({ err: error }, 'task not done')

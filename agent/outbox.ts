@@ -1,6 +1,6 @@
 /**
  * Results that no coordinator has noted yet. Each is written to a log before it is sent, and leaves when the coordinator says
- * that its journal holds it; so a restart of either side loses no finished work. Not synced: a power cut costs a task's second run.
+ * that its journal holds it; so a killed process, on either side, loses no finished work. Not synced: a power cut costs a second run.
  */
 import type { NodeId, Term } from '../src/core/kind.ts'
 import type { Log } from '../src/core/log.ts'
@@ -22,7 +22,8 @@ export interface Result {
 }
 
 export interface Outbox {
-  put(result: Result): void
+  /** Resolves when it is written and on its way. */
+  put(result: Result): Promise<void>
   /** The coordinator holds it. */
   noted(id: string): void
   /** Sends one result again; false where there is none. */
@@ -48,12 +49,11 @@ export async function openOutbox({ path, sender, log }: { readonly path: string;
   })
   await file.rewrite([...results.values()].map((result): Entry => ({ is: 'put', result })))
 
-  const write = (entry: Entry) => {
-    file.append(entry, { sync: false }).catch((error) => log.error({ err: error }, 'outbox not written'))
-  }
+  // Without its log an outbox is as good as its process: said, and gone on with.
+  const write = (entry: Entry, now = false) => file.append(entry, { sync: false, now }).catch((error) => log.error({ err: error }, 'outbox not written'))
 
   const remove = (id: string) => {
-    if (results.delete(id)) write({ is: 'noted', id })
+    if (results.delete(id)) void write({ is: 'noted', id })
     if (results.size === 0 && file.bytes > 1 << 20) file.rewrite([]).catch((error) => log.error({ err: error }, 'outbox not rewritten'))
   }
 
@@ -61,10 +61,11 @@ export async function openOutbox({ path, sender, log }: { readonly path: string;
     sender.tell(coordinator, 'task.done', { job, term }, { task, attempt, term, result, ms })
 
   return {
-    put(result) {
+    async put(result) {
       results.set(idOf(result), result)
-      write({ is: 'put', result })
-      send(result)
+      await write({ is: 'put', result }, true)
+      // It may have been noted, or its job closed, meanwhile.
+      if (results.has(idOf(result))) send(result)
     },
     noted: remove,
     sendAgain(id) {

@@ -1,5 +1,6 @@
 /** What clients ask of the store. Uploads for a job are pinned as `upload` until a job names them; `keep` pins them as `user`. */
 import * as v from 'valibot'
+import { isCid } from '../../src/core/cids.ts'
 import { IpdcError } from '../../src/core/errors.ts'
 import type { TreeEntry } from '../../src/core/kind.ts'
 import type { Store } from '../../src/core/ports.ts'
@@ -14,6 +15,21 @@ export const userPin = 'user'
 const Paths = v.strictObject({
   keep: v.exactOptional(v.boolean(), false),
   paths: v.pipe(v.array(v.strictObject({ path: v.pipe(v.string(), v.minLength(1)), file: v.pipe(v.string(), v.startsWith('/')) })), v.maxLength(1_000_000)),
+})
+
+const Links = v.strictObject({
+  keep: v.exactOptional(v.boolean(), false),
+  artifacts: v.pipe(
+    v.array(
+      v.object({
+        name: v.pipe(v.string(), v.minLength(1)),
+        cid: v.pipe(v.string(), v.check(isCid, 'not a CID')),
+        size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+      }),
+    ),
+    v.minLength(1),
+    v.maxLength(10_000),
+  ),
 })
 
 export function storeRoutes({ store, reader }: { readonly store: Store; readonly reader: Reader }): Route[] {
@@ -35,6 +51,15 @@ export function storeRoutes({ store, reader }: { readonly store: Store; readonly
         if (!asked.success) throw new IpdcError('BAD_DATA', { message: `Not a list of paths: ${asked.issues[0].message}` })
         const entries: TreeEntry[] = asked.output.paths.map(({ path, file }) => ({ path, content: { file } }))
         return { status: 201, json: await store.addTree(entries, { signal, pin: asked.output.keep ? userPin : uploadPin }) }
+      },
+    },
+    {
+      method: 'POST',
+      path: /^\/v1\/store\/link$/,
+      async answer({ json, signal }) {
+        const asked = v.safeParse(Links, await json())
+        if (!asked.success) throw new IpdcError('BAD_DATA', { message: `Not a list of artifacts: ${asked.issues[0].message}` })
+        return { status: 201, json: await store.link(asked.output.artifacts, { signal, pin: asked.output.keep ? userPin : uploadPin }) }
       },
     },
     { method: 'GET', path: /^\/v1\/store\/stat$/, answer: async ({ query, signal }) => ({ json: await reader.stat(addressOf(query), { signal }) }) },

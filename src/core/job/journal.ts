@@ -170,7 +170,7 @@ function journalOf({ value: _, ...summary }: Opened, file: RecordLog): Journal {
 /** Replay: doing it twice gives the same. */
 export function fold(entries: Iterable<JournalEntry>): JobRecord | undefined {
   let opened: Opened | undefined
-  let term = 0
+  let term = 1
   let closed: JobView | undefined
   const committed = new Map<string, JournalEntry & { is: 'committed' }>()
   const charged = new Map<string, Charge[]>()
