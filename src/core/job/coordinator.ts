@@ -113,6 +113,7 @@ export function createCoordinator({ self, dir, kinds, clock, send, members, stor
       return task === undefined || isOpen(task)
     },
   })
+  const finishing = new Set<Promise<void>>()
   let submitting = 0
   let isReady = false
   let isClosed = false
@@ -141,7 +142,9 @@ export function createCoordinator({ self, dir, kinds, clock, send, members, stor
         post.note(instruction)
         return
       case 'close':
-        sendClose(instruction.node, instruction.job, closed.get(instruction.job))
+        // One that is being closed is told with all others, when its end is on disk.
+        if (job === undefined) sendClose(instruction.node, instruction.job, closed.get(instruction.job))
+        else job.drive.touched.add(instruction.node)
         return
       case 'commit':
         if (job !== undefined) commit(job, instruction)
@@ -322,7 +325,10 @@ export function createCoordinator({ self, dir, kinds, clock, send, members, stor
     const one = open.get(id)
     if (one === undefined) return Promise.resolve()
     one.closing ??= finish(one, ending)
-    return one.closing
+    const { closing } = one
+    finishing.add(closing)
+    void closing.then(() => finishing.delete(closing))
+    return closing
   }
 
   async function finish({ opened, job, journal, drive, watch }: Open, ending: Ending): Promise<void> {
@@ -359,7 +365,7 @@ export function createCoordinator({ self, dir, kinds, clock, send, members, stor
     for (const id of closed.keys()) {
       if (closed.size <= (limits.closedJobs ?? maxClosed)) return
       closed.delete(id)
-      await journals.remove(id)
+      await journals.remove(id).catch((error) => log.warn({ job: id, err: error }, 'journal not removed'))
     }
   }
 
@@ -444,7 +450,7 @@ export function createCoordinator({ self, dir, kinds, clock, send, members, stor
         drive.stop()
         watch.stop()
       }
-      for (const { closing } of open.values()) await closing
+      await Promise.all(finishing)
       for (const { journal } of open.values()) await journal.close()
     },
   }
