@@ -54,8 +54,8 @@ export async function createEmbeddedStore({ path, limit, log, segmentBytes = 256
 
   async function openFiles() {
     const pins = await openPins(path)
-    const { segments, torn } = await scan(path, index, pins.synced, log)
-    if (torn !== undefined) await pins.cut(torn)
+    const { segments, end } = await scan(path, index, pins.synced, log)
+    await pins.cut(end)
     await pins.compact()
     return { pins, pack: createPack({ folder: path, limit, segmentBytes, index, segments, synced: pins.synced }) }
   }

@@ -33,6 +33,8 @@ export async function collect(pack: Pack, pins: Pins, since: number, signal?: Ab
     freed += segment.size - (await moveOut(pack, segment, survivors.get(segment.number) ?? []))
     await pack.drop(segment)
   }
+  // Without it, positions in segments that are gone would lie ahead of all that is there.
+  await pins.reached(pack.synced)
   await pins.compact()
   return { freed }
 }

@@ -8,21 +8,16 @@ import { IpdcError, wrap } from '../errors.ts'
 
 /** Gives the function that lets go. @throws ALREADY_RUNNING, IO */
 export async function lock(path: string): Promise<() => Promise<void>> {
-  const mine = `${process.pid} ${await startOf(process.pid)}\n`
-  const draft = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`
+  const token = randomBytes(8).toString('hex')
+  const mine = `${process.pid} ${await startOf(process.pid)} ${token}\n`
+  const draft = `${path}.${token}`
   try {
     await writeFile(draft, mine, { mode: 0o600 })
-    // As often as somebody else may take over a dead process's lock just before us.
-    for (let tries = 0; tries < 10; tries++) {
-      if (await took(draft, path)) return () => release(path, mine)
-      const held = await readFile(path, 'utf8').catch(() => undefined)
-      if (held === undefined) continue
-      if (await isAlive(held)) {
-        throw new IpdcError('ALREADY_RUNNING', { message: `Process ${held.split(' ')[0]} uses ${path}`, hint: 'Stop it (ipdc down), or use another IPDC_HOME' })
-      }
-      await setAside(path, held, draft)
-    }
-    throw new IpdcError('ALREADY_RUNNING', { message: `Others keep taking ${path}` })
+    if (await took(draft, path)) return () => release(path, mine)
+    const held = await read(path)
+    if (held !== undefined && (await isAlive(held))) throw taken(path, held)
+    await takeOver(path, held, draft)
+    return () => release(path, mine)
   } catch (error) {
     throw wrap(error, 'IO', `Locking ${path}`)
   } finally {
@@ -41,31 +36,56 @@ async function took(draft: string, path: string): Promise<boolean> {
   }
 }
 
-/** Removes a dead process's lock; what turns out to be another's is put back. */
-async function setAside(path: string, held: string, draft: string): Promise<void> {
-  const aside = `${draft}.dead`
+/** Puts ours in the place of a dead process's lock. One at a time, so that nobody replaces the lock of one who was quicker. */
+async function takeOver(path: string, dead: string | undefined, draft: string): Promise<void> {
+  const guard = `${path}.taking`
+  if (!(await took(draft, guard))) {
+    const other = await read(guard)
+    if (other !== undefined && (await isAlive(other))) throw taken(path, other)
+    // Its process died just while it took over.
+    await rm(guard, { force: true })
+    if (!(await took(draft, guard))) throw taken(path, other)
+  }
   try {
-    await rename(path, aside)
+    const held = await read(path)
+    if (held !== dead && held !== undefined) throw taken(path, held)
+    await rename(draft, path)
+  } finally {
+    await rm(guard, { force: true })
+  }
+}
+
+function taken(path: string, held: string | undefined): IpdcError {
+  return new IpdcError('ALREADY_RUNNING', {
+    message: `Process ${held?.split(' ')[0] ?? '?'} uses ${path}`,
+    hint: 'Stop it (ipdc down), or use another IPDC_HOME',
+  })
+}
+
+async function read(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
   }
-  if ((await readFile(aside, 'utf8')) !== held) await took(aside, path)
-  await rm(aside, { force: true })
 }
 
 async function release(path: string, mine: string): Promise<void> {
-  if ((await readFile(path, 'utf8').catch(() => '')) === mine) await rm(path, { force: true })
+  if ((await read(path)) === mine) await rm(path, { force: true })
 }
 
 async function isAlive(held: string): Promise<boolean> {
-  const [pid, start] = held.trim().split(' ')
+  const [, number, start] = /^(\d+) (\S+)/.exec(held) ?? []
+  const pid = Number(number ?? 0)
+  // Zero would ask after ourselves.
+  if (pid === 0) return false
   try {
-    process.kill(Number(pid), 0)
+    process.kill(pid, 0)
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
-  const now = await startOf(Number(pid))
+  const now = await startOf(pid)
   return now === start || now === 'unknown' || start === 'unknown'
 }
 

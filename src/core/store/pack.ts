@@ -88,7 +88,7 @@ export function createPack({ folder, limit, segmentBytes, index, segments, synce
   /** Set once the disk's answer can no longer be believed: nothing more is written. */
   let broken: IpdcError | undefined
   let filesChanged = false
-  let active = lastOf(segments) ?? add(1)
+  let active = lastOf(segments, from.segment) ?? add(from.segment + 1)
   let batch: Batch | undefined
   const waiting: Batch[] = []
   const spare: Buffer[] = []
@@ -325,7 +325,8 @@ export function isAfter(a: Position, b: Position): boolean {
   return a.segment > b.segment || (a.segment === b.segment && a.offset > b.offset)
 }
 
-function lastOf(segments: ReadonlyMap<number, Segment>): Segment | undefined {
-  const last = Math.max(...segments.keys())
-  return segments.get(last)
+/** Numbers never come again: a position in a segment that is gone stays behind all later ones. */
+function lastOf(segments: ReadonlyMap<number, Segment>, atLeast: number): Segment | undefined {
+  const last = Math.max(0, ...segments.keys())
+  return last < atLeast ? undefined : segments.get(last)
 }

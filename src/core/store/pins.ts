@@ -31,8 +31,10 @@ export interface Pins {
   /** How far the pack was surely on disk. */
   readonly synced: Position
   readonly held: ReadonlyMap<string, ReadonlyMap<Cid, Held>>
-  /** Forgets the pins that need what the pack lost, for good when it resolves. */
-  cut(torn: Position): Promise<void>
+  /** Forgets the pins that need more than the pack has, for good when it resolves. */
+  cut(end: Position): Promise<void>
+  /** Notes how far the pack is surely on disk. */
+  reached(synced: Position): Promise<void>
   /** Takes effect at once; on disk when it resolves. @throws DISK_FULL, IO: then it has no effect */
   pin(cid: Cid, name: string, partial: boolean, needs: Position, synced: Position): Promise<void>
   /** Takes effect at once; on disk when it resolves. */
@@ -68,6 +70,10 @@ export async function openPins(folder: string): Promise<Pins> {
     await Promise.all(records.map((record) => log.append(record, { now: true })))
   }
 
+  async function reached(upTo: Position): Promise<void> {
+    if (isAfter(upTo, synced)) await append({ is: 'synced', synced: pair(upTo) })
+  }
+
   function* all(): Generator<Pin> {
     yield { is: 'synced', synced: pair(synced) }
     for (const [name, roots] of held) {
@@ -80,13 +86,13 @@ export async function openPins(folder: string): Promise<Pins> {
     get synced() {
       return synced
     },
-    async cut(torn) {
+    async cut(end) {
       const lost = [...all()].flatMap((pin): Pin[] =>
-        pin.is === 'pin' && isAfter(position(pin.needs), torn) ? [{ is: 'unpin', name: pin.name, cid: pin.cid }] : [],
+        pin.is === 'pin' && isAfter(position(pin.needs), end) ? [{ is: 'unpin', name: pin.name, cid: pin.cid }] : [],
       )
       await append(...lost)
-      if (isAfter(synced, torn)) synced = torn
     },
+    reached,
     async pin(cid, name, partial, needs, upTo) {
       if (name === '' || name.length > maxPinName) throw new IpdcError('USAGE', { message: `A pin's name has 1 to ${maxPinName} characters` })
       const before = held.get(name)?.get(cid)
@@ -107,7 +113,7 @@ export async function openPins(folder: string): Promise<Pins> {
       if (log.bytes > 65_536 && log.bytes > count * 600) await log.rewrite(all())
     },
     async close(upTo) {
-      if (isAfter(upTo, synced)) await append({ is: 'synced', synced: pair(upTo) })
+      await reached(upTo)
       await log.close()
     },
   }

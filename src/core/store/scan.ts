@@ -6,7 +6,7 @@ import { readdir, stat } from 'node:fs/promises'
 import type { Log } from '../log.ts'
 import { sha256 } from './cid.ts'
 import type { Index } from './index.ts'
-import type { Position } from './pack.ts'
+import { isAfter, type Position } from './pack.ts'
 import { carHeader, maxHeadLength, readExactly, readHead, type Segment, segmentName, segmentOf, withFile } from './segment.ts'
 import { breathe } from './turn.ts'
 
@@ -15,8 +15,8 @@ const turnRecords = 1024
 
 export interface Scanned {
   readonly segments: Map<number, Segment>
-  /** The first position that did not hold, where there is one: whatever relies on more than this was never acknowledged. */
-  readonly torn: Position | undefined
+  /** Up to here all holds: whatever relies on more than this was never acknowledged. */
+  readonly end: Position
 }
 
 export async function scan(folder: string, index: Index, synced: Position, log: Log): Promise<Scanned> {
@@ -43,7 +43,10 @@ export async function scan(folder: string, index: Index, synced: Position, log: 
     segment.size = segment.written = good
     torn ??= { segment: number, offset: good }
   }
-  return { segments, torn }
+  const last = [...segments.values()].at(-1)
+  const end = torn ?? { segment: last?.number ?? 0, offset: last?.size ?? 0 }
+  // What was synced and is no longer there was collected.
+  return { segments, end: isAfter(synced, end) ? synced : end }
 }
 
 async function numbersIn(folder: string): Promise<number[]> {

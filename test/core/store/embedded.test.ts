@@ -1,19 +1,13 @@
 /** The embedded store as a Store. What is particular to it has tests of its own beside this one. */
-import { cp, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { silent } from '../../../src/core/log.ts'
 import { createEmbeddedStore } from '../../../src/core/store/embedded.ts'
 import { conformance } from '../../conformance/store.ts'
+import { folder } from './folder.ts'
 
 const open = (path: string) => createEmbeddedStore({ path, limit: 2 ** 30, log: silent, segmentBytes: 4 << 20 })
-
-async function folder(t: { teardown(end: () => Promise<void>): void }) {
-  const path = await mkdtemp(join(tmpdir(), 'ipdc-store-'))
-  t.teardown(() => rm(path, { recursive: true, force: true }))
-  return path
-}
 
 conformance(t, {
   open: async (t) => open(join(await folder(t), 'store')),

@@ -13,7 +13,10 @@ const isReference = (size: number) => size < 2 ** 31 || size >= 2 ** 32
 
 const sizes = fc.oneof(fc.nat(), fc.constantFrom(0, 127, 128, 16_383, 16_384, 2 ** 32, 2 ** 35, 2 ** 40))
 const links = fc
-  .uniqueArray(fc.record({ name: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }), seed: fc.nat(), tsize: sizes }), { selector: ({ name }) => name, maxLength: 20 })
+  .uniqueArray(fc.record({ name: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }), seed: fc.nat(), tsize: sizes }), {
+    selector: ({ name }) => name,
+    maxLength: 20,
+  })
   .map((all): Link[] => all.map(({ name, seed, tsize }) => ({ name, tsize, cid: cidOf(seed % 2 === 0 ? 'raw' : 'dag-pb', sha256(Buffer.from(String(seed)))) })))
 const byName = (all: readonly Link[]) => [...all].sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)))
 const theirs = (data: UnixFS, all: readonly Link[]) =>
@@ -82,7 +85,15 @@ t.test('what others would not read, or not as we do, is refused', async (t) => {
   refused('sizes that do not fit the links', encodeFile([link], [1, 2]))
   refused('sizes that do not add up', theirs(new UnixFS({ type: 'file', blockSizes: [1n] }), []))
   refused('a shard of another fanout', theirs(new UnixFS({ type: 'hamt-sharded-directory', data: Uint8Array.of(1), fanout: 16n, hashType: 0x22n }), []))
-  refused('a name that is not UTF-8', Buffer.from(Buffer.from(encodeDirectory([{ ...link, name: 'zz' }])).toString('latin1').replace('zz', '\xff\xfe'), 'latin1'))
+  refused(
+    'a name that is not UTF-8',
+    Buffer.from(
+      Buffer.from(encodeDirectory([{ ...link, name: 'zz' }]))
+        .toString('latin1')
+        .replace('zz', '\xff\xfe'),
+      'latin1',
+    ),
+  )
   refused('nothing', new Uint8Array(0))
 })
 

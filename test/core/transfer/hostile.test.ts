@@ -18,7 +18,8 @@ async function setting(t: Test, open: (root: Cid, blocks: Map<Cid, Uint8Array>) 
   const bytes = noise('content', 3 * mebibyte)
   const { cid } = await honest.store.addFile(bytes)
   const blocks = new Map<Cid, Uint8Array>()
-  for (const link of [cid, ...Array.from({ length: 3 }, (_, i) => cidOf('raw', sha256(bytes.subarray(i * mebibyte, (i + 1) * mebibyte))))]) blocks.set(link, await honest.store.getBlock(link))
+  for (const link of [cid, ...Array.from({ length: 3 }, (_, i) => cidOf('raw', sha256(bytes.subarray(i * mebibyte, (i + 1) * mebibyte))))])
+    blocks.set(link, await honest.store.getBlock(link))
   const liar = await open(cid, blocks)
   const { log, lines } = recording()
   return { honest, store, bytes, cid, liar, log, lines, order: orderOf(cid, liar, honest.holder) }
@@ -52,7 +53,13 @@ const lies: Lie[] = [
   {
     title: 'wrong bytes under the right address',
     counts: true,
-    answer: (response, root, blocks) => response.end(car(root, [...blocks].map(([cid, bytes], i) => [cid, i === 2 ? Buffer.alloc(bytes.length) : bytes] as const))),
+    answer: (response, root, blocks) =>
+      response.end(
+        car(
+          root,
+          [...blocks].map(([cid, bytes], i) => [cid, i === 2 ? Buffer.alloc(bytes.length) : bytes] as const),
+        ),
+      ),
   },
   {
     title: 'a block that nobody asked for',
@@ -62,15 +69,28 @@ const lies: Lie[] = [
   { title: 'a block twice', counts: true, answer: (response, root, blocks) => response.end(car(root, [...blocks, ...[...blocks].slice(-1)])) },
   { title: 'another DAG', counts: true, answer: (response, _root, blocks) => response.end(car([...blocks.keys()].at(-1) ?? '', [...blocks].slice(-1))) },
   { title: 'a CAR that ends within a block', counts: true, answer: (response, root, blocks) => response.end(car(root, blocks).subarray(0, -100)) },
-  { title: 'a CAR with an error message at its end', counts: true, answer: (response, root, blocks) => response.end(Buffer.concat([car(root, [...blocks].slice(0, 2)), Buffer.from('[Gateway Error: truncated]')])) },
+  {
+    title: 'a CAR with an error message at its end',
+    counts: true,
+    answer: (response, root, blocks) => response.end(Buffer.concat([car(root, [...blocks].slice(0, 2)), Buffer.from('[Gateway Error: truncated]')])),
+  },
   { title: 'an empty answer', counts: true, answer: (response) => response.end() },
   { title: 'a CAR without blocks', counts: true, answer: (response, root) => response.end(carStart(root)) },
   { title: 'a page', counts: true, answer: (response) => response.end('<!doctype html><title>Sign in</title>') },
   { title: 'a CAR without end', counts: true, answer: (response, root, blocks) => forever(response, car(root, blocks)) },
   { title: 'a header of a CAR without end', counts: true, answer: (response) => forever(response, Buffer.alloc(65_536, 0xff)) },
-  { title: 'a block of 3 MiB', counts: true, answer: (response, root, blocks) => response.end(car(root, [...[...blocks].slice(0, 1), [cidOf('raw', sha256(Buffer.alloc(3 * mebibyte))), Buffer.alloc(3 * mebibyte)]])) },
+  {
+    title: 'a block of 3 MiB',
+    counts: true,
+    answer: (response, root, blocks) =>
+      response.end(car(root, [...[...blocks].slice(0, 1), [cidOf('raw', sha256(Buffer.alloc(3 * mebibyte))), Buffer.alloc(3 * mebibyte)]])),
+  },
   { title: 'a redirect', counts: true, answer: (response) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end() },
-  { title: 'a connection broken in the middle', counts: false, answer: (response, root, blocks) => response.write(car(root, blocks).subarray(0, 2 * mebibyte), () => response.destroy()) },
+  {
+    title: 'a connection broken in the middle',
+    counts: false,
+    answer: (response, root, blocks) => response.write(car(root, blocks).subarray(0, 2 * mebibyte), () => response.destroy()),
+  },
   { title: 'no answer at all', counts: false, answer: () => {} },
   { title: 'a body that never comes', counts: false, answer: (response) => response.writeHead(200).flushHeaders() },
   {
@@ -88,7 +108,9 @@ const lies: Lie[] = [
 
 for (const { title, counts, answer } of lies) {
   t.test(`a holder that gives ${title}`, async (t) => {
-    const { store, bytes, cid, order, log, lines } = await setting(t, (root, blocks) => openHostile(t, 'liar', (_request, response) => answer(response, root, blocks)))
+    const { store, bytes, cid, order, log, lines } = await setting(t, (root, blocks) =>
+      openHostile(t, 'liar', (_request, response) => answer(response, root, blocks)),
+    )
     const fetcher = fetcherOf(store, table({ [cid]: order }), { log, progressMs })
     await fetcher.fetch(cid, { pin: 'p' })
     t.ok(Buffer.concat(await all(store.cat(cid))).equals(bytes))
