@@ -348,7 +348,7 @@ export function createCoordinator({ self, dir, kinds, clock, send, members, stor
       log.error({ job: id, err: error }, 'end of job not journalled: it is taken up again at the next start')
       await journal.close().catch(() => {})
     }
-    post.flush()
+    post.forget(id)
     for (const node of new Set([...drive.touched, self])) sendClose(node, id, view)
     closed.set(id, view)
     open.delete(id)

@@ -25,8 +25,8 @@ export interface Post {
   cancel(cancel: Cancel): void
   grant(grant: Grant): void
   note(note: To): void
-  /** Sends what waits for its turn. */
-  flush(): void
+  /** The job is over: its nodes will be told so, which says all that still waits to be said. */
+  forget(job: JobId): void
   stop(): void
 }
 
@@ -110,9 +110,13 @@ export function createPost({ send, manifest, leaseMs }: PostOptions): Post {
       push(notes, note.node, note)
       timer ??= setTimeout(flushNotes, noteMs)
     },
-    flush() {
-      flush()
-      flushNotes()
+    forget(job) {
+      for (const [key, list] of offers) if (list[0]?.job === job) offers.delete(key)
+      for (const [node, list] of notes) {
+        const others = list.filter((note) => note.job !== job)
+        if (others.length > 0) notes.set(node, others)
+        else notes.delete(node)
+      }
     },
     stop() {
       clearImmediate(turn)
