@@ -51,6 +51,8 @@ export function start({ argv: [program, ...args], env = process.env, output, err
 export interface Meter {
   /** Counts a child of this process and all below it, from now on. */
   watch(child: ChildProcess): void
+  /** Of what it watches, so far. */
+  cpuSeconds(): number
   /** After the children have ended. */
   stop(): Cost
 }
@@ -76,6 +78,7 @@ export function startMeter(): Meter {
       if (child.pid !== undefined) roots.add(child.pid)
       sample()
     },
+    cpuSeconds: () => treeOf(roots).reduce((sum, { ticks }) => sum + ticks, 0) / ticksPerSecond,
     stop: () => {
       clearInterval(timer)
       const processes = [...seen.values()]
