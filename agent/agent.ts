@@ -47,6 +47,7 @@ import { maxResults, openOutbox } from './outbox.ts'
 import { createPresence } from './presence.ts'
 import { createMemoryQueue } from './queue/memory.ts'
 import { createReading } from './reading.ts'
+import { createRoom } from './room.ts'
 import { createRoute } from './route.ts'
 import { createSender } from './sender.ts'
 import { version } from './version.ts'
@@ -137,7 +138,8 @@ async function build(
   // --- what it holds of others' work
   // Companions share this machine's processors with us.
   const slots = config.slots ?? Math.max(1, Math.round(availableParallelism() / (1 + (companions ?? 0))))
-  const queue = createMemoryQueue({ limit: config.queue.limit ?? Math.max(1, 3 * slots) })
+  const room = createRoom(slots)
+  const queue = createMemoryQueue({ limit: config.queue.limit ?? room.most })
   undo.push(() => queue.close())
   const table = createTable()
   const interest = createInterest()
@@ -146,9 +148,9 @@ async function build(
   const free = (coordinator: string): number => {
     if (isDraining || outbox.size >= maxResults) return 0
     const { waiting, running, limit } = queue.size
-    return share(limit - waiting - running, interest.now(clock.now()), coordinator, turn++)
+    return share(Math.max(0, Math.min(limit, room.now()) - waiting - running), interest.now(clock.now()), coordinator, turn++)
   }
-  const sender = createSender({ domain: domain.id, broker, sealer, free, log })
+  const sender = createSender({ domain: domain.id, broker, sealer, free, now: clock.now, log })
   const outbox = await openOutbox({ path: join(home, 'outbox.log'), sender, log })
   undo.push(() => outbox.close())
   const jobs = await openJobs({ store, states, clock, log, isIdle: () => table.size === 0 && coordinator.openJobs === 0 })
@@ -199,6 +201,7 @@ async function build(
     scratch,
     states,
     reader,
+    took: room.took,
     settled: jobs.collect,
   })
 
@@ -220,7 +223,7 @@ async function build(
     state: isDraining ? 'draining' : 'up',
     addresses: [gateway.url],
     slots,
-    room: queue.size.limit,
+    room: Math.min(queue.size.limit, room.now()),
     kinds: plugins.map(labelOf),
     labels: [...config.labels],
     engines: [],

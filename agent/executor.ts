@@ -3,7 +3,7 @@
  * A lease that ran out, a cancel and a stop all arrive as the same signal, with the reason in it.
  */
 import { createHash } from 'node:crypto'
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { decode, encode } from '../src/core/cbor.ts'
 import { codeOf, IpdcError, toFailure } from '../src/core/errors.ts'
@@ -37,14 +37,14 @@ export interface ExecutorOptions {
   readonly states: string
   /** Reads through the holders that this coordinator knows. */
   readonly reader: (coordinator: NodeId) => Reader
+  /** A task was done in so many ms. */
+  readonly took: (ms: number) => void
   /** An attempt has ended, one way or another. */
   readonly settled: () => void
 }
 
 export function createExecutor(options: ExecutorOptions) {
   const { queue, table, slots, kinds, outbox, sender, clock, log } = options
-  let done = 0
-
   const take = async (item: { id: string; data: Uint8Array }, signal: AbortSignal) => {
     const held = table.get(item.id) ?? table.add(unpack(item.data), 0)
     const { coordinator, job, term, task, attempt } = held
@@ -59,7 +59,7 @@ export function createExecutor(options: ExecutorOptions) {
     try {
       if (held.until <= started) throw new IpdcError('CANCELLED', { message: 'The lease ran out before the attempt began' })
       const result = await run(held, kindByLabel(kinds, held.kind), signal, tasklog)
-      done++
+      options.took(clock.now() - started)
       await outbox.put({ coordinator, job, term, task, attempt, result, ms: Math.round(clock.now() - started) })
       tasklog.info({ ms: Math.round(clock.now() - started) }, 'task done')
     } catch (error) {
@@ -77,7 +77,6 @@ export function createExecutor(options: ExecutorOptions) {
     const value = await checked(kind.schema.task, decode(held.body), 'task')
     if (kind.host(value) !== 'thread') throw new IpdcError('REFUSED', { message: `This node has no child host for ${held.kind}` })
     const scratch = join(options.scratch, createHash('sha256').update(held.id).digest('hex').slice(0, 24))
-    await mkdir(scratch, { recursive: true, mode: 0o700 })
     const service = createService({
       task: value,
       scratch,
@@ -105,17 +104,12 @@ export function createExecutor(options: ExecutorOptions) {
       return bytes
     } finally {
       service.close()
-      await rm(scratch, { recursive: true, force: true })
+      // An attempt that was ended may have made it without a word.
+      if (service.hasScratch || signal.aborted) await rm(scratch, { recursive: true, force: true })
     }
   }
 
-  return {
-    start: () => queue.take(take, slots),
-    /** Tasks done since start. */
-    get done() {
-      return done
-    },
-  }
+  return { start: () => queue.take(take, slots) }
 }
 
 async function checked<T>(schema: Schema<T>, value: unknown, what: string): Promise<T> {

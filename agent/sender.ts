@@ -1,9 +1,8 @@
 /**
- * Seals and publishes. Facts about tasks of one job to one coordinator that are said in the same turn of the event loop travel
- * as one message; each tells how much room is left for that coordinator.
+ * Seals and publishes. Facts about tasks are gathered by coordinator for a moment, so that many short tasks travel in few messages:
+ * what a task did last replaces what was to be said of it before. Each message tells how much room is left for that coordinator.
  */
-
-import type { NodeId } from '../src/core/kind.ts'
+import type { Ms, NodeId } from '../src/core/kind.ts'
 import type { Log } from '../src/core/log.ts'
 import type { Broker } from '../src/core/ports.ts'
 import type { createSealer } from '../src/core/wire/envelope.ts'
@@ -16,6 +15,10 @@ export type Fact<T extends FactType> = Body<T>['tasks'][number]
 
 /** Bytes of facts in one message, so that the sealed whole stays under 64 KiB. */
 const maxFactBytes = 48 * 1024
+/** The end of a task is told at once, or this long after the last message where ends come fast. @default 2 (ms) */
+const gatherMs: Ms = 2
+/** That a task waits or runs is news only if it goes on for longer. @default 20 (ms) */
+const lazyMs: Ms = 20
 
 export interface Header {
   readonly job?: string
@@ -30,12 +33,20 @@ export interface Sender {
   flush(): Promise<void>
 }
 
-interface Batch {
-  readonly dst: NodeId
+interface Said {
   readonly type: FactType
   readonly header: Header
-  readonly tasks: Fact<FactType>[]
-  bytes: number
+  readonly fact: Fact<FactType>
+}
+
+/** What is to be told to one coordinator, by attempt. */
+interface Pile {
+  readonly facts: Map<string, Said>
+  /** Takes back the flush that is planned. */
+  cancel: (() => void) | undefined
+  /** When it is due. */
+  due: Ms
+  sentAt: Ms
 }
 
 export interface SenderOptions {
@@ -43,14 +54,14 @@ export interface SenderOptions {
   readonly broker: Broker
   readonly sealer: ReturnType<typeof createSealer>
   readonly free: (coordinator: NodeId) => number
+  readonly now: () => Ms
   readonly log: Log
 }
 
-export function createSender({ domain, broker, sealer, free, log }: SenderOptions): Sender {
+export function createSender({ domain, broker, sealer, free, now, log }: SenderOptions): Sender {
   const sent: Record<string, number> = {}
-  const open = new Map<string, Batch>()
+  const piles = new Map<NodeId, Pile>()
   const pending = new Set<Promise<void>>()
-  let turn: NodeJS.Immediate | undefined
 
   const send = <T extends MessageType>(dst: NodeId, type: T, header: Header, body: Body<T>) => {
     sent[type] = (sent[type] ?? 0) + 1
@@ -66,44 +77,89 @@ export function createSender({ domain, broker, sealer, free, log }: SenderOption
     void publishing.then(() => pending.delete(publishing))
   }
 
-  const flushBatches = () => {
-    turn = undefined
-    const batches = [...open.values()]
-    open.clear()
-    for (const batch of batches) post(batch)
+  const flushPile = (dst: NodeId, pile: Pile) => {
+    pile.cancel?.()
+    pile.cancel = undefined
+    pile.sentAt = now()
+    const said = [...pile.facts.values()]
+    pile.facts.clear()
+    for (const { type, header, tasks } of batches(said)) {
+      // The type says which facts stand in it: `tell` put only those in.
+      send(dst, type, header, { free: free(dst), tasks } as Body<FactType>)
+    }
   }
 
-  const post = ({ dst, type, header, tasks }: Batch) => {
-    // The type says which facts stand in it: `tell` put only those in.
-    send(dst, type, header, { free: free(dst), tasks } as Body<FactType>)
+  const pileOf = (dst: NodeId): Pile => {
+    let pile = piles.get(dst)
+    if (pile === undefined) {
+      pile = { facts: new Map(), cancel: undefined, due: 0, sentAt: Number.NEGATIVE_INFINITY }
+      for (const [id, { facts }] of piles) {
+        if (piles.size < maxPiles) break
+        if (facts.size === 0) piles.delete(id)
+      }
+      piles.set(dst, pile)
+    }
+    return pile
   }
 
   return {
     send,
     sent,
     tell(dst, type, header, fact) {
-      const key = `${dst} ${type} ${header.job} ${header.term}`
-      const bytes = sizeOf(fact)
-      let batch = open.get(key)
-      if (batch !== undefined && (batch.tasks.length >= maxBatch || batch.bytes + bytes > maxFactBytes)) {
-        open.delete(key)
-        post(batch)
-        batch = undefined
-      }
-      if (batch === undefined) {
-        batch = { dst, type, header, tasks: [], bytes: 0 }
-        open.set(key, batch)
-      }
-      batch.tasks.push(fact)
-      batch.bytes += bytes
-      turn ??= setImmediate(flushBatches)
+      const pile = pileOf(dst)
+      pile.facts.set(`${header.job} ${header.term} ${fact.task} ${fact.attempt}`, { type, header, fact })
+      const isLazy = type === 'task.accepted' || type === 'task.started'
+      const due = isLazy ? now() + lazyMs : Math.max(now(), pile.sentAt + gatherMs)
+      if (pile.cancel !== undefined && pile.due <= due) return
+      pile.cancel?.()
+      pile.due = due
+      pile.cancel = later(due - now(), () => flushPile(dst, pile))
     },
     async flush() {
-      clearImmediate(turn)
-      flushBatches()
+      for (const [dst, pile] of piles) flushPile(dst, pile)
       await Promise.all(pending)
     },
   }
+}
+
+/** At the end of this turn of the event loop, or in a while: a timer of 0 ms would take one. */
+function later(ms: Ms, work: () => void): () => void {
+  if (ms <= 0) {
+    const immediate = setImmediate(work)
+    return () => clearImmediate(immediate)
+  }
+  const timer = setTimeout(work, ms)
+  return () => clearTimeout(timer)
+}
+
+/** Coordinators with a pile, those with nothing in it leave first. @default 1_024 */
+const maxPiles = 1_024
+
+interface Batch {
+  readonly type: FactType
+  readonly header: Header
+  readonly tasks: Fact<FactType>[]
+  bytes: number
+}
+
+/** By type, job and term, in order, each within the bounds of a message. */
+function batches(said: readonly Said[]): Batch[] {
+  const full: Batch[] = []
+  const open = new Map<string, Batch>()
+  for (const { type, header, fact } of said) {
+    const key = `${type} ${header.job} ${header.term}`
+    const bytes = sizeOf(fact)
+    let batch = open.get(key)
+    if (batch !== undefined && (batch.tasks.length >= maxBatch || batch.bytes + bytes > maxFactBytes)) {
+      full.push(batch)
+      batch = undefined
+    }
+    batch ??= { type, header, tasks: [], bytes: 0 }
+    open.set(key, batch)
+    batch.tasks.push(fact)
+    batch.bytes += bytes
+  }
+  return [...full, ...open.values()]
 }
 
 function sizeOf(fact: Fact<FactType>): number {

@@ -22,6 +22,7 @@ export interface Assignment {
   readonly task: string
   readonly attempt: number
   readonly node: string
+  /** Not there yet: whoever uses it first makes it. */
   readonly scratch: string
 }
 
@@ -38,6 +39,8 @@ export type FromHost =
   | { readonly is: 'call'; readonly id: number; readonly call: Call }
   | { readonly is: 'progress'; readonly fraction: number; readonly note?: string; readonly metrics?: Readonly<Record<string, number>> }
   | { readonly is: 'log'; readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly fields: object; readonly message: string }
+  /** The scratch folder was made. */
+  | { readonly is: 'scratch' }
   | { readonly is: 'done'; readonly result: unknown }
   | { readonly is: 'failed'; readonly error: Failure }
 

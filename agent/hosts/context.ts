@@ -1,4 +1,5 @@
 /** The context that a task's code sees, on the host's side: every member is a call over the channel. The other end is `serve.ts`. */
+import { mkdirSync } from 'node:fs'
 import type { Address } from '../../src/core/cids.ts'
 import { fromFailure, IpdcError } from '../../src/core/errors.ts'
 import type { Artifact, Content, Failure, TaskContext, TaskStore, TreeEntry } from '../../src/core/kind.ts'
@@ -45,12 +46,21 @@ export function createCalls(channel: Channel<FromHost, ToHost>): Calls {
 
 export function createContext(assignment: Assignment, { call }: Calls, channel: Channel<FromHost, ToHost>, signal: AbortSignal): TaskContext {
   const { job, task, attempt, node, scratch } = assignment
+  let hasScratch = false
   return {
     job,
     task,
     attempt,
     node,
-    scratch,
+    // Most tasks need none, and a folder costs more than a short task.
+    get scratch() {
+      if (!hasScratch) {
+        mkdirSync(scratch, { recursive: true, mode: 0o700 })
+        hasScratch = true
+        channel.post({ is: 'scratch' })
+      }
+      return scratch
+    },
     signal,
     log: logOver(channel, {}),
     store: storeOver(call),

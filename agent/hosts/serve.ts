@@ -19,6 +19,10 @@ const maxOpen = 256
 
 export interface Service {
   answer(call: Call): Promise<{ readonly value: unknown; readonly transfer?: readonly ArrayBuffer[] }>
+  /** The host made the scratch folder. */
+  madeScratch(): void
+  /** Whether there is one to remove. */
+  readonly hasScratch: boolean
   /** Ends every stream and upload that is open. */
   close(): void
 }
@@ -46,6 +50,7 @@ export function createService({ task, scratch, states, pin, store, reader, signa
   const streams = new Map<number, AsyncIterator<Uint8Array>>()
   const uploads = new Map<number, Upload>()
   let last = 0
+  let hasScratch = false
 
   const checked = (address: Address): Address => {
     const root = rootOf(address)
@@ -105,6 +110,8 @@ export function createService({ task, scratch, states, pin, store, reader, signa
     },
     path: async ({ address }: Of<'path'>) => {
       const file = join(scratch, `in-${++last}`)
+      await mkdir(scratch, { recursive: true, mode: 0o700 })
+      hasScratch = true
       await pipeline(reader.cat(checked(address), { signal }), createWriteStream(file, { mode: 0o600 }), { signal })
       return file
     },
@@ -151,6 +158,12 @@ export function createService({ task, scratch, states, pin, store, reader, signa
       } catch (error) {
         throw wrap(error, 'IO', `${call.do} failed`)
       }
+    },
+    madeScratch() {
+      hasScratch = true
+    },
+    get hasScratch() {
+      return hasScratch
     },
     close() {
       for (const open of streams.values()) void open.return?.().catch(() => {})

@@ -124,6 +124,9 @@ function runOn(worker: Worker, { assignment, service, signal, log, progress }: O
         case 'log':
           log[message.level](message.fields, message.message)
           return
+        case 'scratch':
+          service.madeScratch()
+          return
         case 'done':
           end({ is: 'done', result: message.result }, true)
           return

@@ -1,5 +1,5 @@
 /** What every host of tasks must do, whatever carries its channel. `open` gives hosts that know the tried kinds of test/fixtures/host. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
@@ -35,7 +35,6 @@ export function conformance(t: Test, { open }: Adapter): void {
       store,
       async try(task, { signal = new AbortController().signal, log = [], progress = () => {} } = {}) {
         const scratch = join(dir, `scratch-${++attempt}`)
-        await mkdir(scratch, { recursive: true })
         const service = createService({ task, scratch, states: join(dir, 'states'), pin: 'job/x/y', store, reader: localReader(store), signal })
         const write = (fields: object, message: string) => void log.push({ ...fields, message })
         return hosts.run({

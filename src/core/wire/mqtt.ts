@@ -151,6 +151,9 @@ function dial({ protocol, hostname, port }: URL): Socket {
   return socket.setNoDelay(true)
 }
 
+/** Keeps mqtt.js from a PUBACK of its own. One for all: an error made for each message costs more than the message. */
+const acknowledged = new Error('acknowledged by the handler')
+
 /**
  * A message is acknowledged when its handler is through. mqtt.js would read nothing else until then, not even the answers to our own
  * pings and messages: so it is let go on, without its own PUBACK, and ours is sent in time.
@@ -161,7 +164,7 @@ function takeMessages(client: MqttClient, aliveMs: number, receive: Opening['rec
     const taken = (): void => {
       if (qos === 1 && messageId !== undefined && stream.writable) stream.write(pubackBytes(messageId))
     }
-    const goOn = (): void => next(qos === 1 ? new Error('acknowledged by the handler') : undefined)
+    const goOn = (): void => next(qos === 1 ? acknowledged : undefined)
     const room = receive(topic, asBuffer(payload), taken)
     if (room === undefined) return goOn()
     // We do not listen, so the broker's silence says nothing: neither side may take the other for dead.
