@@ -12,6 +12,8 @@ import { COMMANDS as loaded } from './loaded.ts'
 import { commandsMeant } from './words.ts'
 
 export async function main(argv: readonly string[] = process.argv.slice(2)): Promise<void> {
+  // Where nobody listens to talk any more, the work goes on, and what was begun is ended in good order.
+  process.stderr.on('error', () => {})
   try {
     const words = argv[0] === 'help' ? [...argv.slice(1), '--help'] : [...argv]
     const ids = commandsMeant(words, Object.keys(COMMANDS)) as readonly CommandId[]

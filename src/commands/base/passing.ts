@@ -24,7 +24,7 @@ export async function withPassingDomain<T>(options: Omit<LaunchOptions, 'home'>,
       await end(domain)
     }
   } catch (error) {
-    throw ending.signal.aborted ? new IpdcError('INTERRUPTED', { message: 'Ended before it was done; nothing is left', cause: error }) : error
+    throw ending.signal.aborted ? new IpdcError('INTERRUPTED', { message: 'Ended before it was done; nothing is left' }) : error
   } finally {
     await rm(home, { recursive: true, force: true })
     for (const signal of signals) process.off(signal, onSignal)
