@@ -31,7 +31,7 @@ export function carHead(cid: Cid, blockBytes: number): Buffer {
   return head
 }
 
-/** Blocks of a CAR, not verified. @throws BAD_DATA, TOO_LARGE */
+/** Blocks of a CAR, not verified. A block's bytes stay as they are until the next one is asked for. @throws BAD_DATA, TOO_LARGE */
 export async function* readCar(source: AsyncIterable<Uint8Array>): AsyncGenerator<{ readonly cid: Cid; readonly bytes: Uint8Array }> {
   const input = createInput(source)
   try {
@@ -63,6 +63,7 @@ function badRecord(start: Uint8Array): IpdcError {
 function createInput(source: AsyncIterable<Uint8Array>) {
   const iterator = source[Symbol.asyncIterator]()
   let held: Uint8Array = new Uint8Array(0)
+  let large: Uint8Array = new Uint8Array(0)
   let ended = false
 
   async function more(): Promise<Uint8Array | undefined> {
@@ -87,7 +88,9 @@ function createInput(source: AsyncIterable<Uint8Array>) {
         held = held.subarray(length)
         return bytes
       }
-      const bytes = Buffer.allocUnsafeSlow(length)
+      // One buffer for all large blocks: a new one for each would be much to collect.
+      if (large.length < length) large = Buffer.allocUnsafeSlow(length)
+      const bytes = large.subarray(0, length)
       bytes.set(held)
       let filled = held.length
       held = new Uint8Array(0)

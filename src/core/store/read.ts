@@ -11,6 +11,7 @@ import { leafBytes } from './file.ts'
 import { murmur64 } from './murmur.ts'
 import { decodeNode, type Link, type Node } from './node.ts'
 import { inOrder } from './order.ts'
+import { breathe } from './turn.ts'
 
 /** Where blocks come from. `chain` = the named CIDs from the address's root down to the one that the block belongs to. */
 export type BlockSource = (cid: Cid, chain: readonly Cid[]) => Promise<Uint8Array>
@@ -155,12 +156,15 @@ export type LengthOf = (cid: Cid) => number | undefined | Promise<number | undef
 
 /** Entries of a directory that are looked at side by side. */
 const entriesAtOnce = 8
+/** Entries that are looked at between two turns of the event loop. */
+const turnEntries = 256
 
 /** In order of name bytes. */
 export async function* entriesOf(source: BlockSource, directory: Resolved, lengthOf: LengthOf): AsyncGenerator<Entry> {
   const sizes = new Map<Cid, number>()
   const coming: Promise<Entry>[] = []
-  for (const link of await linksOf(source, directory)) {
+  for (const [i, link] of (await linksOf(source, directory)).entries()) {
+    if (i % turnEntries === turnEntries - 1) await breathe()
     coming.push(quiet(childEntry(source, directory, link, lengthOf, sizes)))
     if (coming.length < entriesAtOnce) continue
     const next = await coming.shift()
@@ -183,7 +187,8 @@ export async function entryOf(source: BlockSource, { cid, name, chain }: Resolve
   if (known !== undefined) return { name, cid, type: 'directory', size: known }
   if (chain.length > maxPathDepth) throw new IpdcError('BAD_DATA', { message: `${chain[0]} is nested deeper than ${maxPathDepth} directories` })
   let size = 0
-  for (const link of await linksOf(source, { cid, name, chain })) {
+  for (const [i, link] of (await linksOf(source, { cid, name, chain })).entries()) {
+    if (i % turnEntries === turnEntries - 1) await breathe()
     size += (await childEntry(source, { cid, name, chain }, link, lengthOf, sizes)).size
   }
   sizes.set(cid, size)

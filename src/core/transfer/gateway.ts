@@ -9,7 +9,7 @@
  */
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { type Cid, isCid } from '../cids.ts'
 import { codeOf, IpdcError, wrap } from '../errors.ts'
 import type { NodeId } from '../kind.ts'
@@ -23,11 +23,6 @@ import { type Wanted, wanted } from './wanted.ts'
 
 /** Connections at once, at most. */
 const maxConnections = 256
-/** A request's headers must be here within it. @default 10_000 (ms) */
-const headersMs = 10_000
-/** A response nobody takes a byte of for so long is given up. @default 60_000 (ms) */
-const idleMs = 60_000
-
 export interface GatewayOptions {
   readonly store: Store
   readonly host: string
@@ -41,6 +36,10 @@ export interface GatewayOptions {
   readonly holders: (cid: Cid) => Promise<readonly Holder[] | undefined>
   readonly health: { readonly node: NodeId; readonly boot: number }
   readonly log: Log
+  /** A request must be here whole within it. @default 10_000 (ms) */
+  readonly headersMs?: number
+  /** A response nobody takes a byte of for so long is given up. @default 60_000 (ms) */
+  readonly idleMs?: number
 }
 
 export interface Gateway {
@@ -48,6 +47,8 @@ export interface Gateway {
   readonly port: number
   /** Bytes of blocks and CARs that were sent. */
   readonly servedBytes: number
+  /** Open now. */
+  readonly connections: number
   close(): Promise<void>
 }
 
@@ -59,19 +60,38 @@ interface Answer {
 }
 
 /** @throws IO: the port is taken */
-export async function createGateway({ store, host, port, open, check, holders, health, log }: GatewayOptions): Promise<Gateway> {
+export async function createGateway({
+  store,
+  host,
+  port,
+  open,
+  check,
+  holders,
+  health,
+  log,
+  headersMs = 10_000,
+  idleMs = 60_000,
+}: GatewayOptions): Promise<Gateway> {
   let servedBytes = 0
   const server = createServer({
     noDelay: true,
     headersTimeout: headersMs,
     requestTimeout: headersMs,
     keepAliveTimeout: idleMs,
-    connectionsCheckingInterval: 2_000,
+    connectionsCheckingInterval: Math.min(2_000, headersMs),
   })
   server.maxConnections = maxConnections
   server.setTimeout(idleMs)
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket) => {
+    sockets.add(socket)
+    // Who connects and says nothing has no request that could be late.
+    socket.setTimeout(headersMs)
+    socket.once('close', () => sockets.delete(socket))
+  })
 
   server.on('request', (request, response) => {
+    request.socket.setTimeout(idleMs)
     answer(request, response).catch((error: unknown) => {
       log.error({ path: request.url, error: String(error) }, 'gateway request failed')
       // Under way already, only a broken connection can say that it is not whole.
@@ -185,6 +205,9 @@ export async function createGateway({ store, host, port, open, check, holders, h
     port: address.port,
     get servedBytes() {
       return servedBytes
+    },
+    get connections() {
+      return sockets.size
     },
     close() {
       return new Promise((resolve) => {

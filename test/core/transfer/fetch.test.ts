@@ -1,7 +1,8 @@
 /** Reading and fetching over real gateways: what is missing comes from whoever has it. */
 import t from 'tap'
+import type { Holder } from '../../../src/core/transfer/ask.ts'
 import { all, noise, text, tiny } from '../../conformance/store.ts'
-import { fetcherOf, openNobody, openNode, openStore, recording, table } from './nodes.ts'
+import { fetcherOf, openHostile, openNobody, openNode, openStore, recording, table } from './nodes.ts'
 
 const mebibyte = 1 << 20
 
@@ -111,6 +112,50 @@ t.test('the next holder is asked when one is gone or has it not', async (t) => {
   await fetcher.fetch(cid)
   t.equal(await store.has(cid), true)
   t.equal(fetcher.lies.size, 0)
+})
+
+t.test('what one holder gave before it died is not asked of the next', async (t) => {
+  const full = await openNode(t, 'full')
+  const store = await openStore(t)
+  const bytes = noise('half', 6 * mebibyte)
+  const { cid } = await full.store.addFile(bytes)
+  const car = Buffer.concat(await all(full.store.exportCar(cid)))
+  const dying = await openHostile(t, 'dying', (request, response) => {
+    if (request.url?.includes('format=car')) response.write(car.subarray(0, 3.5 * mebibyte), () => response.destroy())
+    else response.destroy()
+  })
+  let alive: Holder[] = [dying]
+  const fetcher = fetcherOf(store, async () => alive, { progressMs: 200 })
+  await t.rejects(fetcher.fetch(cid), { code: 'UNREACHABLE' })
+  t.equal((await store.usage()).blocks, 4, 'the root and three leaves stay')
+  alive = [full.holder]
+  await fetcher.fetch(cid)
+  t.equal(full.requests.length, 3)
+  t.ok(full.requests.every((path) => path.endsWith('?format=raw')))
+  t.ok(Buffer.concat(await all(store.cat(cid))).equals(bytes))
+})
+
+t.test('what comes is kept from collection until it is whole', async (t) => {
+  const node = await openNode(t, 'a')
+  const store = await openStore(t)
+  const bytes = noise('slow', 4 * mebibyte)
+  const { cid } = await node.store.addFile(bytes)
+  const car = Buffer.concat(await all(node.store.exportCar(cid)))
+  const { promise: go, resolve } = Promise.withResolvers<void>()
+  const slow = await openHostile(t, 'slow', (_request, response) => {
+    response.write(car.subarray(0, 2.5 * mebibyte))
+    go.then(() => response.end(car.subarray(2.5 * mebibyte)))
+  })
+  const fetcher = fetcherOf(store, async () => [slow])
+  const fetching = fetcher.fetch(cid, { pin: 'p' })
+  while ((await store.usage()).blocks < 3) await new Promise((resolve) => setImmediate(resolve))
+  await store.gc()
+  t.equal((await store.usage()).blocks, 3)
+  resolve()
+  await fetching
+  await store.gc()
+  t.equal((await store.usage()).blocks, 5)
+  t.equal(slow.requests.length, 1)
 })
 
 t.test('what is lost is named as the job named it', async (t) => {

@@ -1,6 +1,9 @@
 /** The trustless gateway as https://specs.ipfs.tech/http-gateways/trustless-gateway/ describes it, for members. */
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { CarReader } from '@ipld/car'
 import t from 'tap'
+import type { Store } from '../../../src/core/ports.ts'
 import { readCar } from '../../../src/core/store/car.ts'
 import { all, noise, pieces, tiny } from '../../conformance/store.ts'
 import { openGateway, openNode, openStore, request } from './nodes.ts'
@@ -178,4 +181,93 @@ t.test('members only', async (t) => {
     t.equal(await status('/holders/x', member), 400)
     t.same(JSON.parse((await request(`${gateway.url}/health`)).body.toString()), { node: 'node', boot: 7 })
   }
+})
+
+t.test('whoever does not finish his request is cut off', async (t) => {
+  const gateway = await openGateway(t, await openStore(t), { headersMs: 200 })
+  for (const begin of ['', 'GET /health HTTP/1.1\r\nhost: x\r\n']) {
+    const socket = connect(gateway.port, '127.0.0.1')
+    socket.on('error', () => {})
+    socket.resume()
+    socket.write(begin)
+    await once(socket, 'close')
+    t.pass(`after ${begin.length} bytes`)
+  }
+  const drip = connect(gateway.port, '127.0.0.1')
+  drip.on('error', () => {})
+  drip.resume()
+  drip.write('GET /health HTTP/1.1\r\n')
+  const timer = setInterval(() => drip.write('x: y\r\n'), 50)
+  await once(drip, 'close')
+  clearInterval(timer)
+  t.pass('a header now and then does not help')
+})
+
+t.test('requests that are too large, or have a body, are refused and the connection ends', async (t) => {
+  const gateway = await openGateway(t, await openStore(t))
+  const answer = async (text: string) => {
+    const socket = connect(gateway.port, '127.0.0.1')
+    socket.on('error', () => {})
+    socket.write(text)
+    const pieces: Buffer[] = []
+    socket.on('data', (piece: Buffer) => pieces.push(piece))
+    await once(socket, 'close')
+    return Buffer.concat(pieces).toString().slice(9, 12)
+  }
+  t.equal(await answer(`GET /health HTTP/1.1\r\nhost: x\r\nlarge: ${'x'.repeat(20_000)}\r\n\r\n`), '431')
+  t.equal(await answer('GET /health HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n'), '413')
+  t.equal(await answer('GET /health HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n'), '413')
+  t.equal(await answer('rubbish\r\n\r\n'), '400')
+  t.equal((await request(`${gateway.url}/health`)).status, 200, 'and others are served as before')
+})
+
+t.test('a reader that stops taking bytes is cut off, one that goes away stops the reading', async (t) => {
+  const store = await openStore(t)
+  const { cid } = await store.addFile(noise('large', 40 * mebibyte))
+  let read = 0
+  const counting: Store = {
+    ...store,
+    getBlock(block) {
+      read++
+      return store.getBlock(block)
+    },
+  }
+  const gateway = await openGateway(t, counting, { open: 'all', idleMs: 300 })
+  for (const leaves of ['stops', 'goes away']) {
+    read = 0
+    const socket = connect(gateway.port, '127.0.0.1')
+    socket.on('error', () => {})
+    socket.write(`GET /ipfs/${cid}?format=car HTTP/1.1\r\nhost: x\r\n\r\n`)
+    await once(socket, 'data')
+    socket.pause()
+    if (leaves === 'goes away') socket.destroy()
+    const { promise: closed, resolve } = Promise.withResolvers<void>()
+    const look = setInterval(() => {
+      if (gateway.connections === 0) resolve()
+    }, 20)
+    await closed
+    clearInterval(look)
+    t.ok(read < 40, `${leaves}: ${read} blocks were read`)
+    socket.destroy()
+  }
+})
+
+t.test('a port that is taken says so', async (t) => {
+  const store = await openStore(t)
+  const { port } = await openGateway(t, store)
+  await t.rejects(openGateway(t, store, { port }), { code: 'IO', message: new RegExp(`127.0.0.1:${port}`) })
+})
+
+t.test('closing ends what is being served', async (t) => {
+  const store = await openStore(t)
+  const { cid } = await store.addFile(noise('large', 40 * mebibyte))
+  const gateway = await openGateway(t, store, { open: 'all' })
+  const socket = connect(gateway.port, '127.0.0.1')
+  socket.on('error', () => {})
+  socket.write(`GET /ipfs/${cid}?format=car HTTP/1.1\r\nhost: x\r\n\r\n`)
+  await once(socket, 'data')
+  await gateway.close()
+  socket.resume()
+  await once(socket, 'close')
+  t.pass('the connection is gone')
 })
