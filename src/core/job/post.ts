@@ -1,13 +1,15 @@
 /**
  * What goes to nodes, in few messages: all that one turn of the event loop decides for a node travels together. Results that
- * are on disk are told within half a second, or with the next grant.
+ * are on disk are told with the answer to the node's next beat; at once where many wait, and when no beat comes.
  */
 import type { JobId, Ms, NodeId, Term } from '../kind.ts'
 import { type Body, type MessageType, maxBatch } from '../wire/message.ts'
 import type { Instruction, To } from './instruction.ts'
 
-/** @default 500 (ms) */
-const noteMs: Ms = 500
+/** Beats come every 2 s: a node that is silent is told without one. @default 2_500 (ms) */
+const noteMs: Ms = 2_500
+/** So many results on disk are told at once: the outbox of their node is not to grow. @default 256 */
+const maxNotes = 256
 /** Bodies of one message, so that the sealed whole stays under 64 KiB. */
 const maxBytes = 60 * 1024
 /** Entries of a grant, at most, of each sort. */
@@ -108,6 +110,7 @@ export function createPost({ send, manifest, leaseMs }: PostOptions): Post {
     grant: ({ node, leaseMs, held }) => sendGrant(node, leaseMs, held),
     note(note) {
       push(notes, note.node, note)
+      if ((notes.get(note.node)?.length ?? 0) >= maxNotes) sendGrant(note.node, leaseMs, [])
       timer ??= setTimeout(flushNotes, noteMs)
     },
     forget(job) {
