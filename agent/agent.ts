@@ -53,8 +53,8 @@ import { createSender } from './sender.ts'
 import { version } from './version.ts'
 import { createViews } from './views.ts'
 
-/** A manifest holds for this long, so that no offer of an old job starts anything. @default 7 days (ms) */
-const manifestMs = 7 * 24 * 3_600_000
+/** A manifest holds for this long, and is signed anew at each start: no offer of an old job starts anything. @default 30 days (ms) */
+const manifestMs = 30 * 24 * 3_600_000
 /** For the last words to reach the broker. @default 1_000 (ms) */
 const farewellMs = 1_000
 

@@ -2,12 +2,14 @@
  * Every two seconds: tells each coordinator what this node holds of its jobs and how much room it has, sends results again that
  * were not noted, and ends attempts whose lease has run out. What a grant answers comes in here too.
  */
+
+import { marginMs } from '../src/core/job/lease.ts'
 import type { Ms, NodeId } from '../src/core/kind.ts'
 import type { Log } from '../src/core/log.ts'
 import type { Clock, Queue } from '../src/core/ports.ts'
 import type { MessageOf } from '../src/core/wire/message.ts'
 import type { Interest } from './credits.ts'
-import { type Held, idOf, marginMs, type Table } from './held.ts'
+import { type Held, idOf, type Table } from './held.ts'
 import type { Jobs } from './jobs.ts'
 import type { Outbox } from './outbox.ts'
 import type { Sender } from './sender.ts'

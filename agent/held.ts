@@ -25,9 +25,6 @@ export interface Held extends Offer {
   told: 'nothing' | 'accepted' | 'started'
 }
 
-/** This node gives up so long before the coordinator does: messages take time. @default 2_000 (ms) */
-export const marginMs: Ms = 2_000
-
 export const idOf = ({ job, task, term, attempt }: Pick<Offer, 'job' | 'task' | 'term' | 'attempt'>): string => `${job}/${task}#${term}.${attempt}`
 
 export const pack = (offer: Offer): Uint8Array => encode({ ...offer })

@@ -4,13 +4,14 @@
  */
 
 import { IpdcError, toFailure } from '../src/core/errors.ts'
+import { marginMs } from '../src/core/job/lease.ts'
 import type { NodeId } from '../src/core/kind.ts'
 import { type Kinds, kindByLabel } from '../src/core/kinds.ts'
 import type { Log } from '../src/core/log.ts'
 import type { Clock, Queue } from '../src/core/ports.ts'
 import type { Manifest } from '../src/core/trust/manifest.ts'
 import type { MessageOf } from '../src/core/wire/message.ts'
-import { type Held, idOf, marginMs, pack, type Table } from './held.ts'
+import { type Held, idOf, pack, type Table } from './held.ts'
 import type { Outbox } from './outbox.ts'
 import type { Sender } from './sender.ts'
 

@@ -17,7 +17,7 @@ export interface Membership {
   readonly root?: Identity
 }
 
-const roles = ['worker', 'submitter']
+const roles = ['node', 'submitter']
 
 /** @throws NOT_MEMBER the certificate does not hold; BAD_CONFIG, IO */
 export async function openMembership(home: string, wall: number): Promise<Membership> {

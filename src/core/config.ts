@@ -28,7 +28,7 @@ export const Config = v.strictObject({
   queue: v.exactOptional(
     v.strictObject({
       use: v.exactOptional(v.picklist(['memory']), 'memory'),
-      /** Tasks that it holds, waiting and running. @default 3 × slots */
+      /** Tasks that it holds at most, waiting and running; how many it asks for follows how long they take. @default 32 × slots */
       limit: v.exactOptional(whole(1, 10_000)),
     }),
     () => ({ use: 'memory' as const }),

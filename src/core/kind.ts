@@ -112,7 +112,7 @@ export interface RunOptions<Task> {
 export interface Needs {
   /** `key=value` or `key` labels that a node carries. */
   readonly labels?: readonly string[]
-  /** Free memory in bytes. */
+  /** Memory of the machine, in bytes. */
   readonly memory?: number
   /** An engine that a node has probed, such as `python` or `tfjs-node`. */
   readonly engine?: string
