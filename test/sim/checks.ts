@@ -22,7 +22,7 @@ export interface Checks {
   heard(src: string, boot: number, seq: number, free: number): void
   offered(offer: Instruction & { is: 'offer' }, disk: Disk, isAnswered: (to: To) => boolean): void
   /** An attempt was given up, and that was said. */
-  givenUp(event: Instruction & { is: 'event' }, state: State): void
+  givenUp(event: Instruction & { is: 'event' }): void
   appended(job: string, disk: Disk, program: Program): void
   noted(note: To, disk: Disk, state: State): void
   ran(node: SimNode, done: Done): void
@@ -39,6 +39,7 @@ function must(holds: boolean, what: string): asserts holds {
 export function createChecks(): Checks {
   const used = new Set<string>()
   const results = new Map<string, string>()
+  /** What the coordinator that is alive has given up; one that is started again may take over what nodes still have. */
   const over = new Set<string>()
   /** Of the coordinator that is alive: the newest word of each node, and its offers since. */
   let words = new Map<string, { boot: number; seq: number; free: number }>()
@@ -49,12 +50,14 @@ export function createChecks(): Checks {
     restarted() {
       words = new Map()
       boots = new Map()
+      over.clear()
       unanswered = new Map()
     },
 
     member({ id, boot, state }) {
-      // What a dead start promised is void: the room of its presence counts again.
-      if (state === 'gone' || boot > (boots.get(id) ?? 0)) words.delete(id)
+      // What a dead start promised is void: the room of its presence counts again, until a newer word than the last.
+      const word = words.get(id)
+      if (word !== undefined && (state === 'gone' || boot > word.boot)) words.set(id, { ...word, free: Number.POSITIVE_INFINITY })
       boots.set(id, Math.max(boot, boots.get(id) ?? 0))
     },
 
@@ -84,10 +87,9 @@ export function createChecks(): Checks {
         must(waiting.size <= word.free, `I8: ${waiting.size} offers under way to ${offer.node}, which promised ${word.free}`)
     },
 
-    givenUp({ job, task, node, attempt, state: how }, state) {
-      if (how !== 'lost' && how !== 'cancelled' && how !== 'failed' && how !== 'refused') return
-      const term = state.jobs.get(job)?.term
-      if (term !== undefined) over.add(`${keyOf({ job, task, term, attempt })} by ${node}`)
+    givenUp(event) {
+      if (event.state === 'lost' || event.state === 'cancelled' || event.state === 'failed' || event.state === 'refused')
+        over.add(`${keyOf(event)} by ${event.node}`)
     },
 
     appended(job, { entries }, program) {
@@ -101,6 +103,7 @@ export function createChecks(): Checks {
           results.get(`${key} by ${entry.node}`) === new TextDecoder().decode(entry.result),
           `I3: ${key} committed, but ${entry.node} never made that result`,
         )
+        must(program.pure || !over.has(`${key} by ${entry.node}`), `I3: ${key} committed after it was given up`)
       } else if (entry.is === 'withdrawn') must(before?.committed.has(entry.task) === true, `${entry.task} withdrawn without a result`)
       else if (entry.is === 'charged') {
         const charges = fold(entries)?.charged.get(entry.task)?.length ?? 0

@@ -141,7 +141,7 @@ export function createSimCoordinator({ agenda, random, counts, checks, disks, pr
         return
       }
       case 'event':
-        checks.givenUp(instruction, state)
+        checks.givenUp(instruction)
         touch(instruction.job, instruction.node)
         count(counts, `attempt ${instruction.state}`)
         return

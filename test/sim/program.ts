@@ -28,10 +28,11 @@ export interface Program {
   readonly reduces: (made: readonly string[]) => readonly Asked[]
 }
 
-export function createProgram(random: Random, id: string, nodes: readonly string[]): Program {
+/** `isLong`: few tasks that take long and may not run twice at once. */
+export function createProgram(random: Random, id: string, nodes: readonly string[], isLong: boolean): Program {
   const is = random.pick(['reduce', 'reduce', 'reduce', 'chain', 'leave'] as const)
   const number = Number(id.slice(-1))
-  const ms = random.pick([50, 500, 5000, 20_000])
+  const ms = isLong ? 30_000 : random.pick([50, 500, 5000, 20_000])
   const hows = Array.from({ length: 30 }, () =>
     random.chance(0.9) ? ('well' as const) : random.pick(['flaky', 'flaky', 'never', 'always', 'poison'] as const),
   )
@@ -43,12 +44,12 @@ export function createProgram(random: Random, id: string, nodes: readonly string
     body: { how: hows[at % hows.length] ?? 'well', ms, inputs, makes: fakeCid(number * 10_000 + (stage === 'map' ? 0 : 5000) + at) },
     on: on[at % on.length],
   })
-  const maps = Array.from({ length: random.whole(1, is === 'chain' ? 6 : 24) }, (_, at) => asked('map', at, []))
+  const maps = Array.from({ length: random.whole(1, is === 'chain' || isLong ? 6 : 24) }, (_, at) => asked('map', at, []))
   const count = random.whole(1, 4)
   return {
     id,
     is,
-    pure: random.chance(0.5),
+    pure: !isLong && random.chance(0.5),
     nodes: limit,
     maps: is === 'chain' ? maps.map((task, at) => ({ ...task, body: { ...task.body, inputs: at === 0 ? [] : [maps[at - 1]!.body.makes] } })) : maps,
     reduces: (made) => (is === 'reduce' ? Array.from({ length: count }, (_, at) => asked('reduce', at + 7, made)) : []),

@@ -17,8 +17,10 @@ export const calm: Weather = { loss: 0, doubling: 0, slow: 0, slowMs: 0 }
 
 export interface Wire {
   weather: Weather
-  /** Nobody hears these. */
+  /** Nobody hears these, and they hear nobody. */
   readonly cut: Set<string>
+  /** Nobody hears these, but they hear what is said to them. */
+  readonly mute: Set<string>
   send(from: string, to: string, deliver: () => void, isCommand: boolean): void
 }
 
@@ -29,6 +31,7 @@ export function createWire(agenda: Agenda, random: Random, counts: Counts): Wire
   const wire: Wire = {
     weather: calm,
     cut: new Set(),
+    mute: new Set(),
     send(from, to, deliver, isCommand) {
       const { loss, doubling, slow, slowMs } = wire.weather
       const copies = random.chance(doubling) ? 2 : 1
@@ -45,7 +48,7 @@ export function createWire(agenda: Agenda, random: Random, counts: Counts): Wire
         if ((lastAt.get(way) ?? 0) > sentAt + ms) count(counts, 'reordered')
         lastAt.set(way, Math.max(lastAt.get(way) ?? 0, sentAt + ms))
         agenda.after(ms, () => {
-          if (wire.cut.has(from) || wire.cut.has(to)) count(counts, 'cut off')
+          if (wire.cut.has(from) || wire.cut.has(to) || wire.mute.has(from)) count(counts, 'cut off')
           else if (isCommand && ms > transitMs) count(counts, 'expired message')
           else if (isCommand && isHeard) count(counts, 'replayed')
           else {

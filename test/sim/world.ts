@@ -24,7 +24,9 @@ export function simulate(seed: number, counts: Counts, trace?: Trace): void {
   const disks = new Map<string, Disk>()
   const ids = Array.from({ length: random.whole(1, 5) }, (_, at) => `n${at}`)
   const programs = new Map<string, Program>()
-  for (let at = 0; at < random.whole(1, 3); at++) programs.set(`job-${at}`, createProgram(random, `job-${at}`, ids))
+  // Some runs are all about leases: long tasks that must not run twice at once, slow messages, and nodes that cannot be heard.
+  const isAboutLeases = random.chance(0.2)
+  for (let at = 0; at < random.whole(1, isAboutLeases ? 1 : 3); at++) programs.set(`job-${at}`, createProgram(random, `job-${at}`, ids, isAboutLeases))
   const nodes: SimNode[] = ids.map((id, at) =>
     createNode({
       id,
@@ -72,8 +74,8 @@ export function simulate(seed: number, counts: Counts, trace?: Trace): void {
       // Retained presence comes soon; each node that hears of the new coordinator beats.
       agenda.after(random.whole(0, 1500), () => {
         if (!node.isUp) return
-        mine.member(memberOf(node, 'up'))
-        if (!wire.cut.has(node.id)) node.beat()
+        if (!isSilent(node) || random.chance(0.5)) mine.member(memberOf(node, 'up'))
+        if (!isSilent(node)) node.beat()
       })
     }
   }
@@ -95,16 +97,24 @@ export function simulate(seed: number, counts: Counts, trace?: Trace): void {
     agenda.after(random.whole(10, 1500), () => node.isUp && coordinator?.member(memberOf(node, 'up')))
   }
 
+  /** One way or both. */
   function cutOff(node: SimNode): void {
-    if (wire.cut.has(node.id) || !node.isUp) return
+    if (isSilent(node) || !node.isUp) return
     count(counts, 'partition')
-    wire.cut.add(node.id)
-    if (random.chance(0.5)) agenda.after(8000, () => wire.cut.has(node.id) && coordinator?.member(memberOf(node, 'gone')))
+    const silent = random.chance(0.5) ? wire.cut : wire.mute
+    silent.add(node.id)
+    if (random.chance(0.5)) agenda.after(8000, () => isSilent(node) && coordinator?.member(memberOf(node, 'gone')))
     agenda.after(random.whole(2000, 40_000), () => heal(node))
   }
 
+  function isSilent({ id }: SimNode): boolean {
+    return wire.cut.has(id) || wire.mute.has(id)
+  }
+
   function heal(node: SimNode): void {
-    if (!wire.cut.delete(node.id)) return
+    if (!isSilent(node)) return
+    wire.cut.delete(node.id)
+    wire.mute.delete(node.id)
     agenda.after(random.whole(10, 1000), () => node.isUp && coordinator?.member(memberOf(node, 'up')))
   }
 
@@ -143,9 +153,10 @@ export function simulate(seed: number, counts: Counts, trace?: Trace): void {
     slow: random.pick([0, 0.05, 0.2, 0.5]),
     slowMs: random.pick([500, 4000, 9000, 15_000]),
   }
+  if (isAboutLeases) wire.weather = { loss: 0.02, doubling: 0.02, slow: 0.5, slowMs: 9000 }
   start()
-  if (random.chance(0.7)) plan(random.pick([5000, 20_000]), () => die(random.pick(nodes)))
-  if (random.chance(0.5)) plan(random.pick([4000, 8000, 20_000]), () => cutOff(random.pick(nodes)))
+  if (random.chance(isAboutLeases ? 0.2 : 0.7)) plan(random.pick([5000, 20_000]), () => die(random.pick(nodes)))
+  if (isAboutLeases || random.chance(0.5)) plan(random.pick([4000, 8000, 20_000]), () => cutOff(random.pick(nodes)))
   if (random.chance(0.5)) plan(random.pick([8000, 15_000, 30_000]), crash)
   if (random.chance(0.2)) plan(20_000, () => coordinator?.nap(random.whole(1000, 15_000)))
   if (random.chance(0.3)) plan(2000, () => random.pick(nodes).crowd(random.whole(-3, 3)))

@@ -50,6 +50,12 @@ export function refOf({ task, node, term, attempt }: Attempt): To {
   return { node, job: task.job.id, task: task.name, term, attempt }
 }
 
-export function say(out: Instruction[], { task, node, attempt }: Pick<Attempt, 'task' | 'node' | 'attempt'>, state: TaskState, error?: Failure): void {
-  out.push({ is: 'event', job: task.job.id, stage: task.stage.name, task: task.name, attempt, node, state, ...(error === undefined ? {} : { error }) })
+export function say(
+  out: Instruction[],
+  { task, node, term, attempt }: Pick<Attempt, 'task' | 'node' | 'term' | 'attempt'>,
+  state: TaskState,
+  error?: Failure,
+): void {
+  const stage = task.stage.name
+  out.push({ is: 'event', node, job: task.job.id, task: task.name, term, attempt, stage, state, ...(error === undefined ? {} : { error }) })
 }

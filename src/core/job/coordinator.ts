@@ -165,9 +165,9 @@ export function createCoordinator({ self, dir, kinds, clock, send, members, stor
         job?.drive.remade(instruction.want, instruction.error)
         return
       case 'event': {
-        const { job: _, is: __, ...event } = instruction
-        job?.drive.touched.add(instruction.node)
-        job?.watch.tell({ is: 'task', ...event })
+        const { stage, task, attempt, node, state, error } = instruction
+        job?.drive.touched.add(node)
+        job?.watch.tell({ is: 'task', stage, task, attempt, node, state, ...(error === undefined ? {} : { error }) })
         job?.watch.changed()
         return
       }

@@ -22,16 +22,7 @@ export type Instruction =
   | { readonly is: 'remade'; readonly job: JobId; readonly want: number }
   | { readonly is: 'unmade'; readonly job: JobId; readonly want: number; readonly error: Failure }
   // --- to whoever watches
-  | {
-      readonly is: 'event'
-      readonly job: JobId
-      readonly stage: string
-      readonly task: string
-      readonly attempt: number
-      readonly node: NodeId
-      readonly state: TaskState
-      readonly error?: Failure
-    }
+  | (To & { readonly is: 'event'; readonly stage: string; readonly state: TaskState; readonly error?: Failure })
   | { readonly is: 'warn'; readonly job: JobId; readonly message: string }
   /** A result, or a claim, that was not taken. */
   | (To & { readonly is: 'fenced'; readonly what: string })

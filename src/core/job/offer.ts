@@ -4,6 +4,7 @@
  */
 import { choose } from '../cluster/placement.ts'
 import type { Ms, NodeId } from '../kind.ts'
+import { say } from './attempt.ts'
 import { fail } from './charge.ts'
 import { bookOf, settle } from './credits.ts'
 import type { Round } from './instruction.ts'
@@ -59,7 +60,7 @@ function offer({ state, now, out }: Round, task: Task, node: NodeId): void {
   become(task, 'live')
   if (job.nodes !== undefined) sayFewer(out, job, allowedOf(state, job)?.size ?? 0)
   out.push({ is: 'offer', node, job: job.id, task: task.name, term, attempt: number, leaseMs: job.leaseMs, stage: task.stage.name, body: task.body })
-  out.push({ is: 'event', job: job.id, stage: task.stage.name, task: task.name, attempt: number, node, state: 'offered' })
+  say(out, attempt, 'offered')
 }
 
 function sayFewer(out: Round['out'], job: Job, found: number): void {

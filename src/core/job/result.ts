@@ -63,7 +63,7 @@ export function commit(round: Round, task: Task, src: NodeId, { term, attempt: n
   tally(task.job, src, 1)
   index(task, winner)
   round.out.push({ is: 'commit', node: src, job: task.job.id, task: task.name, term, attempt: number, stage: task.stage.name, result })
-  say(round.out, { task, node: src, attempt: number }, 'done')
+  say(round.out, { task, node: src, term, attempt: number }, 'done')
   tell(round, task, { is: 'done', node: src, value: result.value })
   made(round, task)
 }

@@ -86,6 +86,6 @@ function withdraw({ out }: Round, maker: Task): void {
   maker.withdrawals++
   tally(maker.job, winner.node, -1)
   out.push({ is: 'withdraw', job: maker.job.id, task: maker.name })
-  say(out, { task: maker, node: winner.node, attempt: winner.attempt }, 'withdrawn')
+  say(out, { ...winner, task: maker }, 'withdrawn')
   enqueue(maker)
 }
