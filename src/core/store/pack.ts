@@ -1,32 +1,14 @@
 /**
- * Blocks in append-only segments. Small blocks are gathered, large ones are written from where they are; adders that wait for the
- * disk at the same time share one sync. A block counts as held from the moment it was put; what could not be written is forgotten
- * again and everybody who put or met it meanwhile is told.
+ * Blocks in append-only segments, found by digest. Adders that wait for the disk at the same time share one sync. A block counts as
+ * held from the moment it was put; what could not be written is forgotten again, and everybody who put or met it meanwhile is told.
  */
 import { unlink } from 'node:fs/promises'
 import { IpdcError, wrap } from '../errors.ts'
 import { syncFolder } from '../record-log.ts'
 import type { Codec } from './cid.ts'
 import type { Index, Place } from './index.ts'
-import {
-  carHeader,
-  closeFile,
-  maxBlockBytes,
-  maxHeadLength,
-  readExactly,
-  recordLength,
-  type Segment,
-  segmentOf,
-  withFile,
-  writeExactly,
-  writeHead,
-} from './segment.ts'
-
-/** Blocks up to this size are copied into a gathered write. */
-const smallBytes = 64 << 10
-const gatherBytes = 256 << 10
-/** Bytes that may wait to be written before `put` waits too. */
-const maxWaitingBytes = 1 << 20
+import { carHeader, closeFile, maxBlockBytes, readExactly, recordLength, type Segment, segmentOf, withFile } from './segment.ts'
+import { createWriter } from './writer.ts'
 
 /** A place in the pack as a whole: everything before it was put earlier. */
 export interface Position {
@@ -60,17 +42,6 @@ export interface Pack {
   close(): Promise<void>
 }
 
-interface Batch {
-  readonly segment: Segment
-  readonly at: number
-  readonly gathered: Buffer
-  used: number
-  readonly parts: Uint8Array[]
-  bytes: number
-  readonly entries: number[]
-  readonly done: PromiseWithResolvers<void>
-}
-
 export interface PackOptions {
   readonly folder: string
   readonly limit: number
@@ -81,7 +52,6 @@ export interface PackOptions {
 }
 
 export function createPack({ folder, limit, segmentBytes, index, segments, synced: from }: PackOptions): Pack {
-  let bytes = [...segments.values()].reduce((sum, segment) => sum + segment.size, 0)
   let synced = from
   let failures = 0
   let lastError: IpdcError | undefined
@@ -89,12 +59,21 @@ export function createPack({ folder, limit, segmentBytes, index, segments, synce
   let broken: IpdcError | undefined
   let filesChanged = false
   let active = lastOf(segments, from.segment) ?? add(from.segment + 1)
-  let batch: Batch | undefined
-  const waiting: Batch[] = []
-  const spare: Buffer[] = []
-  let writing: Promise<void> | undefined
   let syncing: Promise<void> | undefined
   let nextSync: Promise<void> | undefined
+  const writer = createWriter({
+    bytes: [...segments.values()].reduce((sum, segment) => sum + segment.size, 0),
+    failed(error, entries, isBroken) {
+      for (const entry of entries) index.remove(entry)
+      fail(error, isBroken)
+    },
+  })
+
+  function fail(error: IpdcError, isBroken: boolean): void {
+    failures++
+    lastError = error
+    if (isBroken) broken = error
+  }
 
   function add(number: number): Segment {
     const segment = segmentOf(folder, number)
@@ -104,16 +83,18 @@ export function createPack({ folder, limit, segmentBytes, index, segments, synce
   }
 
   function roll(): void {
-    submit()
+    writer.submit()
     active = add(active.number + 1)
   }
 
-  function room(length: number, mayExceed: boolean): Segment {
+  /** The segment that a block of that size goes to. */
+  function segmentFor(blockBytes: number, mayExceed: boolean): Segment {
     if (broken !== undefined) throw broken
-    const needed = length + (active.size === 0 ? carHeader.length : 0)
-    if (bytes + needed > limit && !mayExceed) {
+    if (blockBytes > maxBlockBytes) throw new IpdcError('TOO_LARGE', { message: `A block of ${blockBytes} bytes (at most ${maxBlockBytes})` })
+    const length = recordLength(blockBytes)
+    if (writer.bytes + length + carHeader.length > limit && !mayExceed) {
       throw new IpdcError('DISK_FULL', {
-        message: `The store is full: ${bytes} of ${limit} bytes`,
+        message: `The store is full: ${writer.bytes} of ${limit} bytes`,
         hint: 'Remove what no pin needs (ipdc store gc), or raise store.limit',
       })
     }
@@ -121,122 +102,37 @@ export function createPack({ folder, limit, segmentBytes, index, segments, synce
     return active
   }
 
-  function gather(segment: Segment): Batch {
-    batch ??= {
-      segment,
-      at: segment.size,
-      gathered: spare.pop() ?? Buffer.allocUnsafeSlow(gatherBytes),
-      used: 0,
-      parts: [],
-      bytes: 0,
-      entries: [],
-      done: Promise.withResolvers(),
-    }
-    return batch
-  }
-
-  /** Bytes of ours, or a copy: they join what is gathered. */
-  function copy(into: Batch, length: number, write: (target: Buffer, at: number) => void): void {
-    write(into.gathered, into.used)
-    into.parts.push(into.gathered.subarray(into.used, into.used + length))
-    into.used += length
-    grow(into, length)
-  }
-
-  function grow(into: Batch, length: number): void {
-    into.bytes += length
-    into.segment.size += length
-    bytes += length
-  }
-
-  /** Puts a record at the end. `free` resolves when its bytes may be used again, and there is room for more. */
-  function append(codec: Codec, digest: Uint8Array, block: Uint8Array, mayExceed: boolean): { place: Place; into: Batch; free: Promise<void> | undefined } {
-    if (block.length > maxBlockBytes) throw new IpdcError('TOO_LARGE', { message: `A block of ${block.length} bytes (at most ${maxBlockBytes})` })
-    const length = recordLength(block.length)
-    const segment = room(length, mayExceed)
-    const small = block.length <= smallBytes
-    if (batch !== undefined && batch.used + carHeader.length + maxHeadLength + (small ? block.length : 0) > gatherBytes) submit()
-    const into = gather(segment)
-    if (segment.size === 0) copy(into, carHeader.length, (target, at) => target.set(carHeader, at))
-    const place: Place = { segment: segment.number, offset: segment.size + length - block.length, length: block.length }
-    copy(into, length - block.length, (target, at) => writeHead(codec, digest, block.length, target, at))
-    if (small) {
-      copy(into, block.length, (target, at) => target.set(block, at))
-    } else {
-      into.parts.push(block)
-      grow(into, block.length)
-      submit()
-    }
-    const crowded = waiting.reduce((sum, one) => sum + one.bytes, 0) > maxWaitingBytes
-    return { place, into, free: small ? (crowded ? waiting[0]?.done.promise : undefined) : into.done.promise }
-  }
-
   async function put(codec: Codec, digest: Uint8Array, block: Uint8Array): Promise<void> {
     const known = index.find(digest)
     if (known >= 0) return index.touch(known, api.time)
-    const { place, into, free } = append(codec, digest, block, false)
+    const { place, entries, free } = writer.append(segmentFor(block.length, false), codec, digest, block)
     const entry = index.add(digest, place)
     index.touch(entry, api.time)
-    into.entries.push(entry)
+    entries.push(entry)
     await free
   }
 
-  /** Hands the gathered batch to the writer. */
-  function submit(): void {
-    if (batch === undefined) return
-    waiting.push(batch)
-    // Whoever cares waits for it; a failure is kept in `lastError` for all others.
-    batch.done.promise.catch(() => {})
-    batch = undefined
-    writing ??= write()
+  async function get(digest: Uint8Array): Promise<Buffer | undefined> {
+    if (!isWritten(placeOf(digest))) await writer.flush()
+    const place = placeOf(digest)
+    const segment = place && segments.get(place.segment)
+    // What failed to be written is not there after all.
+    return place === undefined || segment === undefined || !isWritten(place) ? undefined : readExactly(segment, place.offset, place.length)
   }
 
-  async function write(): Promise<void> {
-    for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
-      try {
-        await writeExactly(next.segment, next.parts, next.at)
-        next.segment.written = next.at + next.bytes
-        next.segment.dirty = true
-        waiting.shift()
-        if (spare.length < 4) spare.push(next.gathered)
-        next.done.resolve()
-      } catch (error) {
-        await fail(wrap(error, 'IO', `Writing to ${next.segment.path}`))
-      }
-    }
-    writing = undefined
+  function isWritten(place: Place | undefined): boolean {
+    return place === undefined || place.offset + place.length <= (segments.get(place.segment)?.written ?? 0)
   }
 
-  /** Takes back every promise that was not kept. */
-  async function fail(error: IpdcError): Promise<void> {
-    failures++
-    lastError = error
-    const lost = batch === undefined ? waiting.splice(0) : [...waiting.splice(0), batch]
-    batch?.done.promise.catch(() => {})
-    batch = undefined
-    const cut = new Set<Segment>()
-    for (const { segment, bytes: length, entries, done } of lost) {
-      for (const entry of entries) index.remove(entry)
-      segment.size -= length
-      bytes -= length
-      cut.add(segment)
-      done.reject(error)
-    }
-    try {
-      for (const segment of cut) await withFile(segment, (handle) => handle.truncate(segment.written))
-    } catch (cause) {
-      broken = wrap(cause, 'IO', `A failed write to ${folder} could not be taken back`, 'Restart the agent')
-    }
-  }
-
-  async function flush(): Promise<void> {
-    submit()
-    await writing
+  function placeOf(digest: Uint8Array): Place | undefined {
+    const entry = index.find(digest)
+    return entry < 0 ? undefined : index.place(entry)
   }
 
   async function commit(): Promise<void> {
-    await flush()
-    const upTo = end()
+    const [upTo, failuresBefore] = [end(), failures]
+    await writer.flush()
+    if (broken !== undefined) throw broken
     const dirty = [...segments.values()].filter((segment) => segment.dirty)
     for (const segment of dirty) segment.dirty = false
     const folderToo = filesChanged
@@ -245,14 +141,14 @@ export function createPack({ folder, limit, segmentBytes, index, segments, synce
       await Promise.all([...dirty.map((segment) => withFile(segment, (handle) => handle.datasync())), ...(folderToo ? [syncFolder(folder)] : [])])
     } catch (cause) {
       // The kernel may have dropped the pages it failed to write: what is on disk is unknown from here on.
-      broken = wrap(cause, 'IO', `Syncing ${folder}`, 'Restart the agent')
-      failures++
-      lastError = broken
-      throw broken
+      const error = wrap(cause, 'IO', `Syncing ${folder}`, 'Restart the agent')
+      fail(error, true)
+      throw error
     }
-    synced = upTo
+    if (failures === failuresBefore) synced = upTo
   }
 
+  /** All who ask while one sync runs share the next. */
   function sync(since: number): Promise<void> {
     nextSync ??= (async () => {
       await syncing?.catch(() => {})
@@ -272,7 +168,7 @@ export function createPack({ folder, limit, segmentBytes, index, segments, synce
     segments,
     time: 1,
     get bytes() {
-      return bytes
+      return writer.bytes
     },
     get end() {
       return end()
@@ -284,37 +180,24 @@ export function createPack({ folder, limit, segmentBytes, index, segments, synce
       return failures
     },
     put,
-    async get(digest) {
-      let entry = index.find(digest)
-      if (entry < 0) return undefined
-      let place = index.place(entry)
-      let segment = segments.get(place.segment)
-      if (segment !== undefined && place.offset + place.length > segment.written) {
-        await flush()
-        entry = index.find(digest)
-        if (entry < 0) return undefined
-        place = index.place(entry)
-        segment = segments.get(place.segment)
-      }
-      return segment && readExactly(segment, place.offset, place.length)
-    },
+    get,
     sync,
     async copy(codec, digest, block) {
-      const { place, free } = append(codec, digest, block, true)
+      const { place, free } = writer.append(segmentFor(block.length, true), codec, digest, block)
       await free
       return place
     },
     roll,
     async drop(segment) {
       segments.delete(segment.number)
-      bytes -= segment.size
+      writer.bytes -= segment.size
       segment.removed = true
       filesChanged = true
       await unlink(segment.path)
       await closeFile(segment)
     },
     async close() {
-      await flush()
+      await writer.flush()
       for (const segment of segments.values()) await closeFile(segment)
     },
   }
