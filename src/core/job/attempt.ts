@@ -16,6 +16,7 @@ export function end(state: State, attempt: Attempt): void {
   attempt.over = true
   const { task } = attempt
   task.live.delete(attempt.key)
+  remember(task, attempt)
   show(task)
   bookOf(state, attempt.node).attempts.delete(attempt)
 }
@@ -37,7 +38,7 @@ export function cancel({ state, out }: Round, attempt: Attempt, why: string): vo
 }
 
 /** Keeps whose it was, so that a late result of it can be told from a forged one. */
-export function remember(task: Task, attempt: Attempt): void {
+function remember(task: Task, attempt: Attempt): void {
   task.past.set(attempt.key, attempt.node)
   if (task.past.size <= maxPast) return
   for (const oldest of task.past.keys()) {

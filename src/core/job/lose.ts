@@ -1,6 +1,6 @@
 /** Attempts that nobody will finish: their node is gone, was started again, or their lease ran out. */
 import type { Node } from '../cluster/members.ts'
-import { end, remember, say } from './attempt.ts'
+import { end, say } from './attempt.ts'
 import { again, charge } from './charge.ts'
 import { announce, bookOf, restart } from './credits.ts'
 import type { Round } from './instruction.ts'
@@ -13,7 +13,6 @@ export function lose(round: Round, attempt: Attempt, why: string): void {
   if (attempt.over) return
   const { task, is, node } = attempt
   end(round.state, attempt)
-  remember(task, attempt)
   task.stage.lost++
   const error = { code: 'NODE_LOST', message: `Node ${node} had "${task.name}" when ${why}` }
   say(round.out, attempt, 'lost', error)
