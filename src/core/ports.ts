@@ -13,14 +13,16 @@ export interface Broker {
   presence(will?: Will): Promise<void>
   /**
    * QoS 1 (default): resolves when the broker has it. QoS 0: resolves at once, dropped while down.
-   * @throws TOO_LARGE over 64 KiB, BAD_TOPIC, NO_BROKER when `signal` ends the wait or the outgoing buffer (1,000) is full
+   * @throws TOO_LARGE over 64 KiB, BAD_TOPIC, NO_BROKER when `signal` ends the wait or too much waits for a broker that is down, BUSY
+   * when too much (1,000 messages, 16 MiB) waits for one that is up
    */
   publish(topic: string, bytes: Uint8Array, options?: PublishOptions): Promise<void>
   /**
    * `handler` runs for one message at a time in order of arrival; QoS 1 is acknowledged after it resolved. A handler that
-   * throws is logged and the message counts as taken. Subscriptions are made again after each reconnect.
+   * throws is logged and the message counts as taken. Subscriptions are made again after each reconnect, until what this gives is
+   * called. @throws USAGE: the filter has a handler already
    */
-  subscribe(filter: string, handler: MessageHandler): Promise<void>
+  subscribe(filter: string, handler: MessageHandler): Promise<() => Promise<void>>
   readonly status: BrokerStatus
   /** Called at each change of status. */
   onStatus(listener: (status: BrokerStatus) => void): void

@@ -67,6 +67,26 @@ export function conformance(t: Test, { start, cannot = {} }: Adapter): void {
     t.same(await atA.next(), [inbox, 'progress'])
   })
 
+  t.test('a subscription that was ended hears no more, and can be made again', async (t) => {
+    const { a, b } = await pair(t)
+    const other = inboxTopic(domain, 'other')
+    const atA = await heard(a, inbox)
+    const words: string[] = []
+    const end = await a.subscribe(other, (_, bytes) => void words.push(text(bytes)))
+    await b.publish(other, bytes('one'))
+    await b.publish(inbox, bytes('after one'))
+    t.same(await atA.next(), [inbox, 'after one'])
+    await end()
+    await end()
+    await b.publish(other, bytes('two'))
+    await b.publish(inbox, bytes('after two'))
+    t.same(await atA.next(), [inbox, 'after two'])
+    t.same(words, ['one'])
+    const again = await heard(a, other)
+    await b.publish(other, bytes('three'))
+    t.same(await again.next(), [other, 'three'])
+  })
+
   t.test('who joins late hears the last presence of each member of its domain', async (t) => {
     const { a, b } = await pair(t)
     await a.publish(presenceTopic(domain, 'a'), bytes('a was up'), { retain: true })

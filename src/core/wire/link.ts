@@ -106,6 +106,10 @@ export function createLink({ url, connect, timeoutMs = 5_000, log, random = () =
       filters.set(filter, handler)
       // Without a connection, the next one begins with it.
       if (connection !== undefined) await Promise.race([connection.subscribe([filter]), connection.ended])
+      return async () => {
+        if (!filters.delete(filter) || connection === undefined) return
+        await Promise.race([connection.unsubscribe([filter]), connection.ended])
+      }
     },
     async close() {
       if (!closing.signal.aborted) {
