@@ -15,7 +15,7 @@ import { AskError, type Holder, type Miss } from './ask.ts'
  */
 export type Lookup = (cid: Cid, signal: AbortSignal) => Promise<readonly Holder[] | undefined>
 
-/** A holder that did not answer is asked so often in one operation, unless it answered meanwhile. */
+/** A holder that does not answer is asked for one block so often. */
 const maxStrikes = 3
 
 export interface Candidate {
@@ -57,7 +57,8 @@ export function createSearches(lookup: Lookup, memory: Memory, signal: AbortSign
   const known = new Map<Cid, readonly Holder[]>()
   /** Holders that are not asked any more, and why. */
   const out = new Map<NodeId, Outcome>()
-  const strikes = new Map<NodeId, number>()
+  /** Holders that did not answer: all others come first. */
+  const suspects = new Set<NodeId>()
   let unknown: unknown
 
   async function listOf(cid: Cid): Promise<readonly Holder[]> {
@@ -83,6 +84,7 @@ export function createSearches(lookup: Lookup, memory: Memory, signal: AbortSign
 
   return (cid, chain) => {
     const outcomes = new Map<NodeId, Outcome>()
+    const strikes = new Map<NodeId, number>()
     const [target = cid, parent] = chain.toReversed()
 
     async function* candidates(): AsyncGenerator<Candidate> {
@@ -91,38 +93,42 @@ export function createSearches(lookup: Lookup, memory: Memory, signal: AbortSign
       // Where a sibling lay elsewhere, so will this one: asking the parent's holders first would only cost.
       if (parent !== undefined && memory.scattered.has(parent)) order.unshift(target)
       const given = new Set<NodeId>()
+      const later: Candidate[] = []
       for (const via of order) {
         for (const holder of spread(await listOf(via), cid)) {
           if (given.has(holder.node)) continue
           given.add(holder.node)
           const reason = out.get(holder.node)
-          if (reason === undefined) yield { holder, via }
-          else outcomes.set(holder.node, reason)
+          if (reason !== undefined) outcomes.set(holder.node, reason)
+          else if (suspects.has(holder.node)) later.push({ holder, via })
+          else yield { holder, via }
         }
       }
+      yield* later.filter(({ holder }) => (strikes.get(holder.node) ?? 0) < maxStrikes)
     }
 
     return {
       candidates,
       succeeded({ holder, via }) {
-        strikes.delete(holder.node)
+        suspects.delete(holder.node)
         if (parent !== undefined && via === target && known.has(parent)) remember(memory.scattered, parent)
       },
       failed({ holder: { node, url } }, error) {
         const outcome: Outcome = { miss: error instanceof AskError ? error.miss : 'lied', error: error as Error }
         const { miss } = outcome
         outcomes.set(node, outcome)
-        if (miss === 'absent') {
-          strikes.delete(node)
-          return
-        }
+        if (miss === 'absent') return
         log.warn({ node, url, cid, miss, error: String(error) }, miss === 'lied' ? 'holder lied' : 'holder failed')
         if (miss === 'lied') count(memory.lies, node)
-        if (miss === 'unsure') count(strikes, node)
-        if (miss !== 'unsure' || (strikes.get(node) ?? 0) >= maxStrikes) out.set(node, outcome)
+        if (miss !== 'unsure') {
+          out.set(node, outcome)
+        } else {
+          suspects.add(node)
+          strikes.set(node, (strikes.get(node) ?? 0) + 1)
+        }
       },
       get mayAskAgain() {
-        return [...outcomes].some(([node, { miss }]) => miss === 'unsure' && !out.has(node))
+        return [...outcomes].some(([node, { miss }]) => miss === 'unsure' && (strikes.get(node) ?? 0) < maxStrikes)
       },
       lost() {
         const reasons = [...outcomes.values()]

@@ -25,7 +25,7 @@ const body = `
 
 const heaps = {
   'the usual heap': { flags: [], adding: 150e6, reading: 220e6 },
-  'the heap of a small board': { flags: ['--max-semi-space-size=1', '--max-old-space-size=40'], adding: 110e6, reading: 130e6 },
+  'the heap of a small board': { flags: ['--max-semi-space-size=1', '--max-old-space-size=40'], adding: 120e6, reading: 170e6 },
 }
 
 for (const [heap, { flags, adding, reading }] of Object.entries(heaps)) {
