@@ -20,7 +20,7 @@ import { allows } from '../src/core/trust/policy.ts'
 import { checkRequest } from '../src/core/trust/request.ts'
 import { createOpener, createSealer } from '../src/core/wire/envelope.ts'
 import type { Message, NodePresence } from '../src/core/wire/message.ts'
-import { inboxTopic, presenceFilter } from '../src/core/wire/topic.ts'
+import { eventsTopic, inboxTopic, presenceFilter } from '../src/core/wire/topic.ts'
 import { plugins } from '../src/plugins/index.ts'
 import { createBeats } from './beats.ts'
 import { nextBoot } from './boot.ts'
@@ -45,6 +45,7 @@ import { openMembership, throwAway } from './membership.ts'
 import { createNeighbours } from './neighbours.ts'
 import { maxResults, openOutbox } from './outbox.ts'
 import { createPresence } from './presence.ts'
+import { createProgress } from './progress.ts'
 import { createMemoryQueue } from './queue/memory.ts'
 import { createReading } from './reading.ts'
 import { createRoom } from './room.ts'
@@ -170,6 +171,7 @@ async function build(
     sign: ({ job, kind }) =>
       signManifest({ domain: domain.id, job, kind, node: self, limits: {}, permissions: {}, notAfter: clock.wall() + manifestMs }, identity),
     complete: (root, job, signal) => reading.fetcher(self).fetch(root.cid, { pin: resultPin(job), signal }),
+    changed: (job, is) => void listenTo(job, is),
     log: log.child({ room: 'job' }),
   })
   undo.push(() => coordinator.close())
@@ -185,6 +187,8 @@ async function build(
   const beats = createBeats({ table, queue, outbox, jobs, interest, sender, free, clock, log })
   const hosts = createThreads()
   undo.push(() => hosts.close())
+  const progress = createProgress({ domain: domain.id, broker, sealer, log })
+  undo.push(() => progress.stop())
   const reader = (coordinator: string) => reading.fetcher(coordinator).reader
   const executor = createExecutor({
     self,
@@ -202,7 +206,11 @@ async function build(
     states,
     reader,
     took: room.took,
-    settled: jobs.collect,
+    progress: progress.tell,
+    settled(id) {
+      progress.forget(id)
+      jobs.collect()
+    },
   })
 
   // --- how others reach us
@@ -256,6 +264,20 @@ async function build(
     health.count(message.type)
     neighbours.hear(message)
     await route(message)
+  }
+
+  const listeners = new Map<string, Promise<() => Promise<void>>>()
+  const listenTo = async (job: string, is: 'open' | 'closed') => {
+    try {
+      if (is === 'open') listeners.set(job, broker.subscribe(eventsTopic(domain.id, job), hear))
+      const end = await listeners.get(job)
+      if (is === 'closed') {
+        listeners.delete(job)
+        await end?.()
+      }
+    } catch (error) {
+      log.warn({ job, err: error }, 'events not followed')
+    }
   }
 
   // --- on the air

@@ -14,7 +14,7 @@ import type { Clock, Queue, Store } from '../src/core/ports.ts'
 import type { Reader } from '../src/core/transfer/fetch.ts'
 import { type Held, type Table, unpack } from './held.ts'
 import { createService } from './hosts/serve.ts'
-import type { Hosts } from './hosts/thread.ts'
+import type { Hosts, Progress } from './hosts/thread.ts'
 import { pinOf } from './jobs.ts'
 import type { Outbox } from './outbox.ts'
 import type { Sender } from './sender.ts'
@@ -37,10 +37,11 @@ export interface ExecutorOptions {
   readonly states: string
   /** Reads through the holders that this coordinator knows. */
   readonly reader: (coordinator: NodeId) => Reader
+  readonly progress: (held: Held, progress: Progress) => void
   /** A task was done in so many ms. */
   readonly took: (ms: number) => void
   /** An attempt has ended, one way or another. */
-  readonly settled: () => void
+  readonly settled: (id: string) => void
 }
 
 export function createExecutor(options: ExecutorOptions) {
@@ -68,7 +69,7 @@ export function createExecutor(options: ExecutorOptions) {
       else sender.tell(coordinator, 'task.failed', header, { task, attempt, term, error: toFailure(error), ms: Math.round(clock.now() - started) })
     } finally {
       table.remove(held.id)
-      options.settled()
+      options.settled(held.id)
     }
   }
 
@@ -93,7 +94,7 @@ export function createExecutor(options: ExecutorOptions) {
         service,
         signal,
         log: tasklog,
-        progress: () => {},
+        progress: (progress) => options.progress(held, progress),
       })
       const bytes = encode(await checked(kind.schema.result, result, 'result'))
       if (bytes.length > maxTaskBytes)

@@ -59,5 +59,7 @@ export type JobEvent =
       readonly state: TaskState
       readonly error?: Failure
     }
+  /** Only with `tasks=1`: how far a running attempt is, from 0 to 1, at most once a second of each node. */
+  | { readonly is: 'progress'; readonly task: string; readonly attempt: number; readonly node: NodeId; readonly fraction: number; readonly note?: string }
   /** The last one. */
   | { readonly is: 'closed'; readonly job: JobView }

@@ -13,7 +13,7 @@ import { type Kinds, kindByLabel, labelOf } from '../kinds.ts'
 import type { Log } from '../log.ts'
 import type { Clock } from '../ports.ts'
 import type { JobEvent, JobView, Submit } from '../views.ts'
-import type { Message } from '../wire/message.ts'
+import type { Message, MessageOf } from '../wire/message.ts'
 import { check } from './check.ts'
 import { createDrive, type Drive, type Ending } from './drive.ts'
 import type { Event } from './event.ts'
@@ -25,6 +25,7 @@ import { next } from './lifecycle.ts'
 import { base32 } from './name.ts'
 import { holdersOf } from './open.ts'
 import { createPost, type Send } from './post.ts'
+import { hasRoom } from './ready.ts'
 import { type Committed, createState, isOpen, type Job } from './state.ts'
 import { viewOf } from './view.ts'
 import { createWatch, type Watch } from './watch.ts'
@@ -56,6 +57,8 @@ export interface CoordinatorOptions {
   readonly sign: (fields: ManifestFields) => Uint8Array
   /** Fetches all below the root into this node's store and pins it. @throws INPUT_LOST naming what nobody holds */
   readonly complete: (root: Artifact, job: JobId, signal: AbortSignal) => Promise<void>
+  /** A job was opened, or closed: between the two, what is said of it is worth hearing. */
+  readonly changed?: (job: JobId, is: 'open' | 'closed') => void
   readonly log: Log
   readonly limits?: { readonly openJobs?: number; readonly closedJobs?: number }
 }
@@ -65,7 +68,7 @@ export interface Coordinator {
   submit(submit: Submit): Promise<JobId>
   /** Takes up the open jobs of the journal. Before it, nothing is heard. */
   resume(): Promise<void>
-  /** Facts of nodes; other messages are let pass. */
+  /** Facts of nodes, and their progress; other messages are let pass. */
   receive(message: Message): void
   membersChanged(): void
   /** This node's connection to the broker. While it is down, no lease runs out. */
@@ -97,7 +100,20 @@ interface Open {
   closing: Promise<void> | undefined
 }
 
-export function createCoordinator({ self, dir, kinds, clock, send, members, store, sign, complete, log, limits = {} }: CoordinatorOptions): Coordinator {
+export function createCoordinator({
+  self,
+  dir,
+  kinds,
+  clock,
+  send,
+  members,
+  store,
+  sign,
+  complete,
+  changed,
+  log,
+  limits = {},
+}: CoordinatorOptions): Coordinator {
   const state = createState()
   const journals = openJournals(dir, log)
   const open = new Map<JobId, Open>()
@@ -182,6 +198,11 @@ export function createCoordinator({ self, dir, kinds, clock, send, members, stor
     }
   }
 
+  function showProgress({ src, job, body }: MessageOf<'task.progress'>): void {
+    const watch = open.get(job ?? '')?.watch
+    if (watch?.watched === true) for (const told of body.tasks) watch.tell({ is: 'progress', node: src, ...told })
+  }
+
   function commit({ journal }: Open, { job, task, stage, node, term, attempt, result }: Instruction & { is: 'commit' }): void {
     journal.append({ is: 'committed', task, stage, node, term, attempt, result: result.bytes }).then(
       () => apply({ is: 'synced', job, task, term, attempt }),
@@ -254,7 +275,7 @@ export function createCoordinator({ self, dir, kinds, clock, send, members, stor
       complete,
       apply,
       isTaken: (name) => state.jobs.get(id)?.tasks.has(name) ?? false,
-      hasRoom: () => (state.jobs.get(id)?.ready ?? 0) < Math.max(1, state.credit),
+      hasRoom: () => hasRoom(state, id),
       warned(message) {
         watch.tell({ is: 'warning', message })
         watch.changed()
@@ -278,6 +299,7 @@ export function createCoordinator({ self, dir, kinds, clock, send, members, stor
     if (job === undefined) return
     open.set(id, { opened, job, kind, inputs: cidsIn(value), manifest, journal, drive, watch, closing: undefined })
     log.info({ job: id, kind: opened.kind, term }, 'job opened')
+    changed?.(id, 'open')
     ticking ??= setInterval(() => apply({ is: 'tick' }), tickMs)
     drive.start()
   }
@@ -353,6 +375,7 @@ export function createCoordinator({ self, dir, kinds, clock, send, members, stor
     closed.set(id, view)
     open.delete(id)
     watch.closed()
+    changed?.(id, 'closed')
     log.info({ job: id, how: ending.how }, 'job closed')
     if (open.size === 0) {
       clearInterval(ticking)
@@ -403,7 +426,9 @@ export function createCoordinator({ self, dir, kinds, clock, send, members, stor
     submit,
     resume,
     receive(message) {
-      if (isReady && !isClosed) hear(message)
+      if (!isReady || isClosed) return
+      if (message.type === 'task.progress') showProgress(message)
+      else hear(message)
     },
     membersChanged,
     wireChanged: (up) => apply({ is: 'wire', up }),

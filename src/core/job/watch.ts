@@ -13,7 +13,7 @@ const maxWaiting = 10_000
 export interface Watch {
   /** The view is another now. */
   changed(): void
-  tell(event: JobEvent & { is: 'warning' | 'task' }): void
+  tell(event: JobEvent & { is: 'warning' | 'task' | 'progress' }): void
   closed(): void
   /** The stream ends with `closed`, or when the coordinator stops. */
   follow(options: { readonly tasks?: boolean; readonly signal?: AbortSignal }): AsyncIterable<JobEvent>
@@ -33,9 +33,9 @@ export function createWatch(view: () => JobView): Watch {
   const watchers = new Set<Watcher>()
   let state: 'open' | 'closed' | 'stopped' = 'open'
 
-  function tell(event: JobEvent): void {
+  function tell(event: JobEvent & { is: 'warning' | 'task' | 'progress' }): void {
     for (const watcher of watchers) {
-      if (event.is === 'task' && !watcher.tasks) continue
+      if (event.is !== 'warning' && !watcher.tasks) continue
       if (watcher.waiting.length >= maxWaiting) {
         watcher.waiting.shift()
         watcher.dropped++
