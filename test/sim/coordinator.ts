@@ -5,6 +5,7 @@ import type { Instruction, To } from '../../src/core/job/instruction.ts'
 import { fold, type JournalEntry } from '../../src/core/job/journal.ts'
 import { leaseMs } from '../../src/core/job/lease.ts'
 import { next } from '../../src/core/job/lifecycle.ts'
+import { hasRoom } from '../../src/core/job/ready.ts'
 import { createState, type Result, type State } from '../../src/core/job/state.ts'
 import type { JobView } from '../../src/core/views.ts'
 import type { Agenda } from './agenda.ts'
@@ -184,7 +185,7 @@ export function createSimCoordinator({ agenda, random, counts, checks, disks, pr
         if (one.told.size < one.asked.size) return
         nextStage(one)
       } else {
-        if (job.ready >= Math.max(1, state.credit)) return
+        if (!hasRoom(state, program.id)) return
         if (program.is === 'chain' && one.told.size < one.asked.size) return
         one.source.shift()
         one.asked.set(asked.name, asked)

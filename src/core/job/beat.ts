@@ -9,7 +9,7 @@ import { bookOf } from './credits.ts'
 import type { Beat, Ref } from './event.ts'
 import type { Round, To } from './instruction.ts'
 import { renew } from './lease.ts'
-import { mayAdopt } from './result.ts'
+import { maxReports, mayAdopt } from './result.ts'
 import { type Attempt, become, type Job, keyOf, type Task } from './state.ts'
 
 export function beat(round: Round, event: Beat): void {
@@ -51,7 +51,7 @@ function holds(round: Round, job: Job, { src, boot }: Beat, item: Beat['held'][n
 
 /** `coordinate` may still ask for it, while the takeover lasts. */
 function report(job: Job, src: string, boot: number, { task, term, attempt, is }: Beat['held'][number]): boolean {
-  if (job.adoptUntil === undefined || term >= job.term) return false
+  if (!job.takesOver || term >= job.term || (job.reports.size >= maxReports && !job.reports.has(task))) return false
   const others = (job.reports.get(task) ?? []).filter((known) => known.src !== src || keyOf(known) !== keyOf({ term, attempt }) || known.is === 'done')
   job.reports.set(task, [...others, { is, src, boot, term, attempt }])
   return true

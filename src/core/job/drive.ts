@@ -12,6 +12,8 @@ import type { Told } from './instruction.ts'
 import { createMend, mended } from './mend.ts'
 import { createRun, type Line, type Run } from './run.ts'
 
+/** Tasks of one job, all stages together: each is remembered until the job is closed. @default 250_000 */
+export const maxTasks = 250_000
 /** Warnings kept with a job. @default 100 */
 export const maxWarnings = 100
 const maxWarningLength = 1000
@@ -61,6 +63,7 @@ export function createDrive({ id, kind, job, store, complete, apply, isTaken, ha
   const warnings: string[] = []
   const touched = new Set<NodeId>()
   let numbers = 0
+  let tasks = 0
   let isOver = false
 
   const mend = createMend({ remake, signal })
@@ -70,9 +73,9 @@ export function createDrive({ id, kind, job, store, complete, apply, isTaken, ha
     log,
     warn,
     store: mended(store, mend),
-    run(stage, tasks, options = {}) {
+    run(stage, source, options = {}) {
       const number = ++numbers
-      const run = createRun<unknown, unknown>({ stage, source: tasks, options, schema: kind.schema.task, signal, line: lineOf(number, stage) })
+      const run = createRun<unknown, unknown>({ stage, source, options, schema: kind.schema.task, signal, line: lineOf(number, stage) })
       runs.set(number, run)
       return run.outcomes
     },
@@ -114,7 +117,10 @@ export function createDrive({ id, kind, job, store, complete, apply, isTaken, ha
         runs.delete(run)
         apply({ is: 'run.left', job: id, run })
       },
-      add: (task) => apply({ is: 'task.added', job: id, run, ...task }),
+      add(task) {
+        if (++tasks > maxTasks) throw new IpdcError('TOO_LARGE', { message: `More than ${maxTasks} tasks in one job`, hint: 'Let each task do more' })
+        apply({ is: 'task.added', job: id, run, ...task })
+      },
       isTaken,
       hasRoom,
     }

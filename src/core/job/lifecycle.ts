@@ -35,7 +35,7 @@ function react(round: Round, event: Event): void {
       tick(round)
       return
     case 'wire':
-      state.deafUntil = event.up ? now + leaseMs : Number.POSITIVE_INFINITY
+      wireChanged(state, event.up, now)
       return
     case 'node':
       nodeChanged(round, event.node)
@@ -51,6 +51,12 @@ function react(round: Round, event: Event): void {
       if ('src' in event) listenTo(round, event)
       about(round, event)
   }
+}
+
+/** While the broker cannot be reached, nobody is silent, and no takeover ends. */
+function wireChanged(state: State, isUp: boolean, now: Ms): void {
+  state.deafUntil = isUp ? now + leaseMs : Number.POSITIVE_INFINITY
+  state.listensSince = isUp ? now : Number.POSITIVE_INFINITY
 }
 
 type OfJob = Exclude<Event, { is: 'tick' | 'wire' | 'node' | 'job.opened' | 'beat' }>

@@ -28,7 +28,7 @@ export function place(round: Round): void {
 }
 
 function placeOne(round: Round, job: Job): boolean {
-  if (job.ready === 0 || job.adoptUntil !== undefined) return false
+  if (job.ready === 0 || job.takesOver) return false
   for (const line of job.lines.values()) {
     const task = first(line)
     if (task === undefined) {
@@ -72,7 +72,7 @@ function sayFewer(out: Round['out'], job: Job, found: number): void {
 /** Lines that no node may run: when all that fit refuse, their tasks fail; when none fits they wait, which is said once. */
 export function overlook(round: Round): void {
   for (const job of round.state.ring) {
-    if (job.ready === 0 || job.adoptUntil !== undefined) continue
+    if (job.ready === 0 || job.takesOver) continue
     for (const line of job.lines.values()) if (first(line) !== undefined) overlookLine(round, job, line)
   }
 }

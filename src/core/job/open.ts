@@ -33,7 +33,8 @@ export function openJob({ state, now }: Round, { job: id, term, kind, pure, leas
     committed: new Map(resumed?.committed),
     charged: new Map([...(resumed?.charged ?? [])].map(([name, charges]) => [name, [...charges]])),
     refusals: new Map(),
-    adoptUntil: resumed === undefined ? undefined : now + (pure ? leaseMs : lease + transitMs),
+    takesOver: resumed !== undefined,
+    takeoverMs: pure ? leaseMs : lease + transitMs,
     reports: new Map(),
     wants: new Map(),
     doneBy: new Map(),
@@ -154,10 +155,11 @@ function takeOver(round: Round, task: Task, report: Report): void {
 export function endTakeover(round: Round): void {
   const { state, now, out } = round
   for (const job of state.ring) {
-    if (job.adoptUntil === undefined) continue
-    const hasGathered = job.pure && now >= job.openedAt + gatherMs && allBeaten(state)
-    if (now < job.adoptUntil && !hasGathered) continue
-    job.adoptUntil = undefined
+    if (!job.takesOver) continue
+    const since = Math.max(job.openedAt, state.listensSince)
+    const hasGathered = job.pure && now >= since + gatherMs && allBeaten(state)
+    if (now < since + job.takeoverMs && !hasGathered) continue
+    job.takesOver = false
     for (const [name, reports] of job.reports) {
       const results = reports.filter((report) => report.is === 'done')
       for (const { src, term, attempt, is } of reports) {

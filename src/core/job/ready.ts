@@ -1,8 +1,17 @@
 /** Tasks that are ready, in lines of those that ask the same of a node: one that nobody can run now does not hold up the others. */
 import { firstOf, fits, type Want } from '../cluster/placement.ts'
-import type { NodeId } from '../kind.ts'
+import type { JobId, NodeId } from '../kind.ts'
 import { avoided } from './retry.ts'
 import { become, type Job, type Line, type State, type Task } from './state.ts'
+
+/** Tasks of one job that wait though somebody has room, because nobody who has may run them, at most. @default 1_000 */
+const maxAhead = 1000
+
+/** Whether to ask for more tasks: while nodes have room, and else for one, which may be done already. */
+export function hasRoom(state: State, id: JobId): boolean {
+  const job = state.jobs.get(id)
+  return job !== undefined && job.ready < (state.credit > 0 ? maxAhead : 1)
+}
 
 /** Puts a task, that no attempt is alive of, to the end of its line. */
 export function enqueue(task: Task): void {

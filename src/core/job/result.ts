@@ -12,8 +12,8 @@ import { chargeOf } from './retry.ts'
 import { become, isOpen, type Job, keyOf, type Result, type Task, tally } from './state.ts'
 import { index, inputLost, made } from './withdraw.ts'
 
-/** Results of tasks that are not asked for yet, at most; the others stay in their nodes' outboxes and come again. */
-const maxReports = 1000
+/** Tasks that are not asked for yet, of which something is reported, at most; other results stay in their nodes' outboxes and come again. */
+export const maxReports = 1000
 
 export function done(round: Round, job: Job, event: Event & { is: 'done' }): void {
   for (const item of event.tasks) {
@@ -45,7 +45,7 @@ export function judge({ state }: Round, task: Task, src: NodeId, ref: Ref): 'tak
 
 /** Of an older term, while it is taken over: unless a later attempt was. */
 export function mayAdopt(task: Task, ref: Ref): boolean {
-  if (task.job.adoptUntil === undefined || ref.term >= task.job.term || !isOpen(task) || task.withdrawn.has(keyOf(ref))) return false
+  if (!task.job.takesOver || ref.term >= task.job.term || !isOpen(task) || task.withdrawn.has(keyOf(ref))) return false
   for (const { term, attempt } of task.live.values()) if (term > ref.term || (term === ref.term && attempt > ref.attempt)) return false
   return true
 }

@@ -23,6 +23,8 @@ export interface State {
   /** No lease runs out before this: the coordinator itself was deaf, or asleep. */
   deafUntil: Ms
   tickedAt: Ms | undefined
+  /** Since when nodes can be heard. */
+  listensSince: Ms
   /** Counts events: what came before what, where clocks would tie. */
   step: number
   /** Raised when nodes change: sets of fitting nodes are kept under it. */
@@ -52,8 +54,9 @@ export interface Job {
   readonly charged: Map<string, Charge[]>
   /** Nodes that will not run this job, and why. */
   readonly refusals: Map<NodeId, Failure>
-  /** After a restart: until then, what nodes report of older terms is taken over, and nothing is offered. */
-  adoptUntil: Ms | undefined
+  /** After a restart, for a while: what nodes report of older terms is taken over, and nothing is offered. */
+  takesOver: boolean
+  readonly takeoverMs: Ms
   /** What nodes reported of tasks that `coordinate` has not asked for yet, by name. */
   readonly reports: Map<string, Report[]>
   /** Tasks that the coordinator itself waits for, by want. */
@@ -211,6 +214,7 @@ export function createState(): State {
     pauses: createHeap(),
     deafUntil: 0,
     tickedAt: undefined,
+    listensSince: 0,
     step: 0,
     version: 0,
   }

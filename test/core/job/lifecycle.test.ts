@@ -1,4 +1,5 @@
 import t from 'tap'
+import { hasRoom } from '../../../src/core/job/ready.ts'
 import { fakeCid } from './cluster.ts'
 import { Desk } from './desk.ts'
 
@@ -143,7 +144,7 @@ t.test('ten thousands of tasks cost microseconds each', async (t) => {
   }
   let at = 0
   for (let added = 0; at < count; ) {
-    while (added < count && (desk.state.jobs.get('j')?.ready ?? 0) < Math.max(1, desk.state.credit)) take(desk.task(`s/${added++}`))
+    while (added < count && hasRoom(desk.state, 'j')) take(desk.task(`s/${added++}`))
     const { node, task } = live[at++]!
     take(desk.says(node, 'started', task, { free: 40 }))
     take(desk.says(node, 'done', task, { free: 41 }))
