@@ -71,6 +71,12 @@ export async function readStart(argv: readonly string[], env: Env = process.env)
   }
 }
 
+/** Known even where the rest of the command line cannot be read: whoever waits there is told why. */
+export function readyFdOf(argv: readonly string[]): number | undefined {
+  const fd = Number(argv[argv.indexOf('--ready-fd') + 1])
+  return argv.includes('--ready-fd') && Number.isSafeInteger(fd) && fd > 2 ? fd : undefined
+}
+
 function parse(argv: readonly string[]) {
   try {
     return parseArgs({ args: [...argv], options, allowPositionals: false }).values

@@ -5,7 +5,7 @@ import { Socket } from 'node:net'
 import { codeOf, rowOf, toFailure } from '../src/core/errors.ts'
 import type { Log } from '../src/core/log.ts'
 import { type Agent, startAgent } from './agent.ts'
-import { readStart, type Start } from './flags.ts'
+import { readStart, readyFdOf, type Start } from './flags.ts'
 import { openLogger } from './logger.ts'
 
 /** A stop that takes longer is ended. @default 10_000 (ms) */
@@ -21,9 +21,9 @@ export async function main(argv: readonly string[]): Promise<void> {
   } catch (error) {
     const failure = toFailure(error)
     log?.error({ err: error }, 'agent not started')
-    tell(start?.readyFd, { error: failure })
-    if (start?.readyFd === undefined)
-      process.stderr.write(`Error ${failure.code} ${failure.message}\n${failure.hint === undefined ? '' : `Try: ${failure.hint}\n`}`)
+    const readyFd = readyFdOf(argv)
+    tell(readyFd, { error: failure })
+    if (readyFd === undefined) process.stderr.write(`Error ${failure.code} ${failure.message}\n${failure.hint === undefined ? '' : `Try: ${failure.hint}\n`}`)
     if (start?.temporary === true && codeOf(error) !== 'ALREADY_RUNNING') await rm(start.home, { recursive: true, force: true })
     process.exit(rowOf(failure.code).exit)
   }

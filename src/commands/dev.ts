@@ -20,9 +20,11 @@ The node of this home keeps its store and its jobs, the others leave nothing.`
     const { flags } = await this.parse(Dev)
     const launched = this.keep(await launch({ home: this.home, companions: flags.nodes - 1, slots: flags.slots, lifeline: true }))
     const nodes = await launched.client.nodes()
-    this.say(`A domain of ${nodes.length} nodes is up: ${[...namesOf(nodes).values()].join(', ')}`)
-    this.say('From another terminal: ipdc mr wordcount, ipdc node list. To end it: ^C')
-    await stay(launched, (line) => this.say(line))
+    const greeting = [
+      `A domain of ${nodes.length} nodes is up: ${[...namesOf(nodes).values()].join(', ')}`,
+      'From another terminal: ipdc mr wordcount, ipdc node list. To end it: ^C',
+    ]
+    await stay(launched, (line) => this.say(line), greeting)
     return nodes
   }
 }

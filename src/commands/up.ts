@@ -31,8 +31,8 @@ The agent's log is agent.log in the home; in the foreground of something that is
     const { detach, slots, name, broker: brokers = [], 'serve-broker': serveBroker } = flags
     const inForeground = { lifeline: true, inheritLog: !this.err.live && !this.jsonEnabled() }
     const launched = this.keep(await launch({ home: this.home, slots, name, brokers, serveBroker, ...(detach ? {} : inForeground) }))
-    for (const line of linesOf(launched, detach)) this.say(line)
-    if (!detach) await stay(launched, (line) => this.say(line))
+    if (detach) this.say(linesOf(launched, detach).join('\n'))
+    else await stay(launched, (line) => this.say(line), linesOf(launched, detach))
     return launched.agent
   }
 }

@@ -3,7 +3,7 @@ import type { Launched } from '../../core/client/launch.ts'
 import { IpdcError } from '../../core/errors.ts'
 
 /** Resolves when the agent has ended because somebody told it to, from here or by `ipdc down`. @throws NO_AGENT where it broke */
-export async function stay({ client, exited, agent, kill }: Launched, say: (line: string) => void): Promise<void> {
+export async function stay({ client, exited, agent, kill }: Launched, say: (line: string) => void, greeting: readonly string[]): Promise<void> {
   let times = 0
   const onSignal = () => {
     times++
@@ -14,6 +14,8 @@ export async function stay({ client, exited, agent, kill }: Launched, say: (line
   }
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
   for (const signal of signals) process.on(signal, onSignal)
+  // Said only now: whoever is told of ^C may press it.
+  for (const line of greeting) say(line)
   const status = await exited()
   for (const signal of signals) process.off(signal, onSignal)
   if (status !== 0 && times === 0)

@@ -16,8 +16,8 @@ export interface Texts {
 const isText = /\.(md|markdown|txt)$/i
 
 /** Files and total size; where there are no packages, or none with a text, the packaged one. */
-export async function findTexts(): Promise<Texts> {
-  const folder = packagesFolder()
+export async function findTexts(root: string = packageRoot()): Promise<Texts> {
+  const folder = packagesFolder(root)
   if (!existsSync(folder)) return packaged()
   const files: LocalFile[] = []
   let bytes = 0
@@ -35,8 +35,7 @@ async function packaged(): Promise<Texts> {
 }
 
 /** Our own dependencies in a checkout; where we are a dependency, those we lie among. */
-function packagesFolder(): string {
-  const root = packageRoot()
+function packagesFolder(root: string): string {
   const above = dirname(root)
   return basename(above) === 'node_modules' ? above : join(root, 'node_modules')
 }
