@@ -163,6 +163,6 @@ function batches(said: readonly Said[]): Batch[] {
 }
 
 function sizeOf(fact: Fact<FactType>): number {
-  const text = 'error' in fact ? fact.error.message.length + (fact.error.hint?.length ?? 0) : 0
-  return 300 + fact.task.length + text + ('result' in fact ? fact.result.length : 0)
+  const text = 'error' in fact ? Buffer.byteLength(fact.error.message) + Buffer.byteLength(fact.error.hint ?? '') : 0
+  return 300 + Buffer.byteLength(fact.task) + text + ('result' in fact ? fact.result.length : 0)
 }

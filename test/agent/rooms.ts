@@ -1,0 +1,71 @@
+/** The rooms that hold other nodes' work, over a memory network and folders of their own, with time in the test's hand. */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { createInterest } from '../../agent/credits.ts'
+import { createTable, type Offer } from '../../agent/held.ts'
+import { openJobs } from '../../agent/jobs.ts'
+import { openOutbox, type Result } from '../../agent/outbox.ts'
+import { createMemoryQueue } from '../../agent/queue/memory.ts'
+import { createSender } from '../../agent/sender.ts'
+import { silent } from '../../src/core/log.ts'
+import { createEmbeddedStore } from '../../src/core/store/embedded.ts'
+import { openAir } from '../fakes/air.ts'
+import { holdTime } from '../fakes/time.ts'
+
+export async function folder(t: Test): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), 'ipdc-test-'))
+  t.teardown(() => rm(dir, { recursive: true, force: true }))
+  return dir
+}
+
+export interface RoomsOptions {
+  readonly limit?: number
+  /** What each message tells to be free. */
+  readonly free?: number
+  readonly isIdle?: () => boolean
+}
+
+export async function openRooms(t: Test, { limit = 8, free = 5, isIdle = () => false }: RoomsOptions = {}) {
+  const dir = await folder(t)
+  const store = await createEmbeddedStore({ path: join(dir, 'store'), limit: 1 << 30, log: silent })
+  t.teardown(() => store.close())
+  const states = join(dir, 'states')
+  await mkdir(states)
+  const time = holdTime(t)
+  const air = await openAir(t, time)
+  const sender = createSender({ domain: air.domain.id, broker: air.broker, sealer: air.sealer, free: () => free, now: time.now, log: silent })
+  const outbox = await openOutbox({ path: join(dir, 'outbox.log'), sender, log: silent })
+  t.teardown(() => outbox.close())
+  const jobs = await openJobs({ store, states, clock: time, log: silent, isIdle })
+  t.teardown(() => jobs.stop())
+  const queue = createMemoryQueue({ limit })
+  t.teardown(() => queue.close())
+  return { dir, states, store, time, air, sender, outbox, jobs, queue, table: createTable(), interest: createInterest(), free: () => free }
+}
+
+export type Rooms = Awaited<ReturnType<typeof openRooms>>
+
+export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
+
+export const offerOf = (coordinator: string, task: string, { job = 'job-1', term = 1, attempt = 1 } = {}): Offer => ({
+  coordinator,
+  job,
+  term,
+  task: `map/${task}`,
+  attempt,
+  stage: 'map',
+  kind: 'echo@1',
+  body: bytes(task),
+})
+
+export const resultOf = (coordinator: string, task: string, { job = 'job-1', term = 1, attempt = 1, result = bytes(task) } = {}): Result => ({
+  coordinator,
+  job,
+  term,
+  task: `map/${task}`,
+  attempt,
+  result,
+  ms: 7,
+})
