@@ -11,6 +11,8 @@ import { IpdcError, wrap } from './errors.ts'
 
 /** Appends wait so long for others to share their sync. @default 25 (ms) */
 const gatherMs = 25
+/** A full disk is tried again so often. @default 1_000 (ms) */
+const stuckMs = 1000
 /** One record, at most. @default 131_072 (bytes) */
 export const maxRecordBytes = 131_072
 /** Records written in one go, at most, and so the longest tail that can be torn. @default 4 MiB */
@@ -33,16 +35,21 @@ export interface RecordLog {
 export interface OpenLogOptions {
   /** Called for each record, in order, before `openLog` resolves. */
   readonly read: (record: unknown) => void
+  /**
+   * Where it is given, appends wait for a full disk to have room again, and it hears of the trouble and, with undefined, of its end.
+   * `now` does not wait. @default appends fail
+   */
+  readonly onStuck?: (error: IpdcError | undefined) => void
 }
 
 /** What is to be done to the file, in order of asking. */
 type Waiting = { readonly resolve: () => void; readonly reject: (error: Error) => void } & (
-  | { readonly is: 'append'; readonly bytes: Uint8Array; readonly sync: boolean }
+  | { readonly is: 'append'; readonly bytes: Uint8Array; readonly sync: boolean; readonly now: boolean }
   | { readonly is: 'rewrite'; readonly all: Uint8Array }
 )
 
 /** Made when absent, readable by its owner only. @throws JOURNAL_DAMAGED, IO */
-export async function openLog(path: string, { read }: OpenLogOptions): Promise<RecordLog> {
+export async function openLog(path: string, { read, onStuck }: OpenLogOptions): Promise<RecordLog> {
   let file = await create(path)
   let bytes = await readAll(file, path, read).catch(async (error) => {
     await file.close()
@@ -54,11 +61,12 @@ export async function openLog(path: string, { read }: OpenLogOptions): Promise<R
   let isWorking = false
   let broken: IpdcError | undefined
   let isDue = false
+  let isStuck = false
   let isClosed = false
 
   async function append(record: unknown, { sync = true, now = false }: { sync?: boolean; now?: boolean } = {}): Promise<void> {
     const bytes = frame(record)
-    await new Promise<void>((resolve, reject) => ask({ is: 'append', bytes, sync, resolve, reject }, now))
+    await new Promise<void>((resolve, reject) => ask({ is: 'append', bytes, sync, now, resolve, reject }, now))
   }
 
   async function rewrite(records: Iterable<unknown>): Promise<void> {
@@ -92,6 +100,7 @@ export async function openLog(path: string, { read }: OpenLogOptions): Promise<R
         const batch = take()
         left -= batch.length
         await carryOut(batch)
+        if (isStuck) break
       }
     }
     // In the same step as the last look at `isDue`: nobody can ask in between and be forgotten.
@@ -105,9 +114,22 @@ export async function openLog(path: string, { read }: OpenLogOptions): Promise<R
       if (first?.is === 'rewrite') await replace(first.all)
       else await write(batch)
       for (const { resolve } of batch) resolve()
+      stuck(undefined)
     } catch (cause) {
-      for (const { reject } of batch) reject(wrap(cause, 'IO', `${path} cannot be written`, 'Make room on the disk, or look at its health'))
+      const error = wrap(cause, 'IO', `${path} cannot be written`, 'Make room on the disk, or look at its health')
+      const canWait = onStuck !== undefined && error.code === 'DISK_FULL' && broken === undefined && !isClosed
+      const patient = canWait ? batch.filter((what) => what.is === 'append' && !what.now) : []
+      for (const what of batch) if (!patient.includes(what)) what.reject(error)
+      waiting.unshift(...patient)
+      if (patient.length > 0) stuck(error)
     }
+  }
+
+  function stuck(error: IpdcError | undefined): void {
+    const was = isStuck
+    isStuck = error !== undefined
+    if (isStuck) timer ??= setTimeout(flush, stuckMs)
+    if (was !== isStuck) onStuck?.(error)
   }
 
   /** A rewrite alone, or as many appends as stand before the next. */

@@ -7,8 +7,8 @@ import { randomBytes } from 'node:crypto'
 import { encode } from '../cbor.ts'
 import { type Cid, cidsIn } from '../cids.ts'
 import type { Members, Node } from '../cluster/members.ts'
-import { IpdcError, wrap } from '../errors.ts'
-import { type Artifact, type JobId, type JobKind, type JobStore, type NodeId, namePattern } from '../kind.ts'
+import { IpdcError, toFailure, wrap } from '../errors.ts'
+import { type Artifact, type Failure, type JobId, type JobKind, type JobStore, type NodeId, namePattern } from '../kind.ts'
 import { type Kinds, kindByLabel, labelOf } from '../kinds.ts'
 import type { Log } from '../log.ts'
 import type { Clock } from '../ports.ts'
@@ -27,7 +27,7 @@ import { holdersOf } from './open.ts'
 import { createPost, type Send } from './post.ts'
 import { hasRoom } from './ready.ts'
 import { type Committed, createState, isOpen, type Job } from './state.ts'
-import { viewOf } from './view.ts'
+import { sleepingView, viewOf } from './view.ts'
 import { createWatch, type Watch } from './watch.ts'
 
 /** Jobs open at once. @default 64 */
@@ -100,6 +100,11 @@ interface Open {
   closing: Promise<void> | undefined
 }
 
+interface Dormant {
+  readonly view: JobView
+  readonly journal: Journal
+}
+
 export function createCoordinator({
   self,
   dir,
@@ -115,10 +120,12 @@ export function createCoordinator({
   limits = {},
 }: CoordinatorOptions): Coordinator {
   const state = createState()
-  const journals = openJournals(dir, log)
+  const journals = openJournals({ dir, log, onStuck: hold })
   const open = new Map<JobId, Open>()
   /** Oldest first. */
   const closed = new Map<JobId, JobView>()
+  /** Open in the journal, but not to be taken up by this start. */
+  const dormant = new Map<JobId, Dormant>()
   const known = new Map<NodeId, Pick<Node, 'boot' | 'seq' | 'state'>>()
   const post = createPost({ send, manifest: (job) => open.get(job)?.manifest, leaseMs })
   const hear = createEar({
@@ -159,8 +166,9 @@ export function createCoordinator({
         return
       case 'close':
         // One that is being closed is told with all others, when its end is on disk.
-        if (job === undefined) sendClose(instruction.node, instruction.job, closed.get(instruction.job))
-        else job.drive.touched.add(instruction.node)
+        if (job === undefined) {
+          if (!dormant.has(instruction.job)) sendClose(instruction.node, instruction.job, closed.get(instruction.job))
+        } else job.drive.touched.add(instruction.node)
         return
       case 'commit':
         if (job !== undefined) commit(job, instruction)
@@ -214,6 +222,12 @@ export function createCoordinator({
     journal.append(entry).catch((error) => unwritten(opened.job, error))
   }
 
+  function hold(job: JobId, error: Failure | undefined): void {
+    log.warn({ job, err: error }, error === undefined ? 'journal can be written again' : 'journal cannot be written: the job waits')
+    if (error !== undefined) open.get(job)?.drive.warn(`The job waits: ${error.message}`)
+    apply({ is: 'job.held', job, isHeld: error !== undefined })
+  }
+
   /** The job cannot keep its word any more. What is lost here is only what a restart would do again. */
   function unwritten(job: JobId, error: unknown): void {
     const one = open.get(job)
@@ -249,7 +263,7 @@ export function createCoordinator({
     for (;;) {
       const id = `${label.slice(0, 50)}-${base32(randomBytes(5))}`
       if (!namePattern.test(id)) throw new IpdcError('USAGE', { message: `Not a label for a job: ${JSON.stringify(label.slice(0, 200))}` })
-      if (!open.has(id) && !closed.has(id)) return id
+      if (!open.has(id) && !closed.has(id) && !dormant.has(id)) return id
     }
   }
 
@@ -326,9 +340,10 @@ export function createCoordinator({
       const manifest = sign({ job: opened.job, kind: opened.kind })
       begin({ opened, kind, value, manifest, journal, term, committed: await committedOf(record, kind), record })
     } catch (cause) {
-      // Another version of the agent may be able to: the job stays as it is.
-      log.error({ job: opened.job, err: wrap(cause, 'INTERNAL', 'job not resumed') }, 'job cannot be taken up')
-      await journal.close()
+      // Another version of the agent may be able to, or a disk with room: the job stays as it is.
+      const error = wrap(cause, 'INTERNAL', 'job not resumed')
+      log.error({ job: opened.job, err: error }, 'job cannot be taken up')
+      dormant.set(opened.job, { journal, view: sleepingView(record, `It cannot be taken up: ${error.message}`, clock.wall()) })
     }
   }
 
@@ -384,6 +399,16 @@ export function createCoordinator({
     await forgetOldest()
   }
 
+  async function cancelDormant({ id }: JobView): Promise<void> {
+    const one = dormant.get(id)
+    if (one === undefined) return
+    const error = toFailure(new IpdcError('JOB_CANCELLED', { message: `Job ${id} was cancelled` }))
+    const view: JobView = { ...one.view, state: 'cancelled', closed: new Date(clock.wall()).toISOString(), error }
+    dormant.delete(id)
+    await one.journal.closeJob(view)
+    closed.set(id, view)
+  }
+
   async function forgetOldest(): Promise<void> {
     for (const id of closed.keys()) {
       if (closed.size <= (limits.closedJobs ?? maxClosed)) return
@@ -399,7 +424,7 @@ export function createCoordinator({
 
   function viewNow(id: JobId): JobView {
     const one = open.get(id)
-    const view = closed.get(id) ?? (one && viewOpen(one))
+    const view = closed.get(id) ?? dormant.get(id)?.view ?? (one && viewOpen(one))
     if (view === undefined) throw new IpdcError('NOT_FOUND', { message: `No job ${id}`, hint: 'ipdc job list' })
     return view
   }
@@ -435,17 +460,17 @@ export function createCoordinator({
     async cancel(id) {
       const one = open.get(id)
       if (one === undefined) {
-        viewNow(id)
+        await cancelDormant(viewNow(id))
         return
       }
       one.drive.cancel()
       await one.closing
     },
     view(id) {
-      return closed.has(id) || open.has(id) ? viewNow(id) : undefined
+      return closed.has(id) || open.has(id) || dormant.has(id) ? viewNow(id) : undefined
     },
     views() {
-      return [...closed.keys(), ...open.keys()].map(viewNow).sort((a, b) => (a.submitted < b.submitted ? 1 : -1))
+      return [...closed.keys(), ...dormant.keys(), ...open.keys()].map(viewNow).sort((a, b) => (a.submitted < b.submitted ? 1 : -1))
     },
     follow(id, options = {}) {
       const view = viewNow(id)
@@ -476,7 +501,7 @@ export function createCoordinator({
         watch.stop()
       }
       await Promise.all(finishing)
-      for (const { journal } of open.values()) await journal.close()
+      for (const { journal } of [...open.values(), ...dormant.values()]) await journal.close()
     },
   }
 }

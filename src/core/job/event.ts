@@ -14,6 +14,8 @@ export type Event =
   | { readonly is: 'tick' }
   // --- what is to be done
   | JobOpened
+  /** Its journal cannot be written for now: nothing more is offered. */
+  | { readonly is: 'job.held'; readonly job: JobId; readonly isHeld: boolean }
   | { readonly is: 'job.closed'; readonly job: JobId; readonly why: string }
   | { readonly is: 'run.opened'; readonly job: JobId; readonly run: number; readonly stage: string }
   /** The source gave its last task. */

@@ -4,7 +4,7 @@
  */
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { codeOf, toFailure, wrap } from '../errors.ts'
+import { codeOf, type IpdcError, toFailure, wrap } from '../errors.ts'
 import type { Failure, JobId, NodeId, Term } from '../kind.ts'
 import type { Log } from '../log.ts'
 import { openLog, type RecordLog } from '../record-log.ts'
@@ -67,7 +67,14 @@ export interface Journals {
   remove(job: JobId): Promise<void>
 }
 
-export function openJournals(dir: string, log: Log): Journals {
+export interface JournalsOptions {
+  readonly dir: string
+  readonly log: Log
+  /** The disk is full: what was written waits; undefined when there is room again. */
+  readonly onStuck: (job: JobId, error: Failure | undefined) => void
+}
+
+export function openJournals({ dir, log, onStuck }: JournalsOptions): Journals {
   const pathOf = (job: JobId) => join(dir, `${job}.log`)
 
   async function load(): ReturnType<Journals['load']> {
@@ -87,9 +94,10 @@ export function openJournals(dir: string, log: Log): Journals {
     let file: RecordLog
     try {
       // Our own file, checksummed: its records are what `append` put there.
-      file = await openLog(path, { read: (record) => void entries.push(record as JournalEntry) })
+      file = await openLog(path, { read: (record) => void entries.push(record as JournalEntry), onStuck: stuckOf(job) })
     } catch (error) {
-      if (codeOf(error) !== 'JOURNAL_DAMAGED') throw error
+      // A checksum that holds over what is no CBOR is damage, too.
+      if (codeOf(error) !== 'JOURNAL_DAMAGED' && codeOf(error) !== 'BAD_DATA') throw error
       return setAside(job, entries, error)
     }
     const record = fold(entries)
@@ -99,7 +107,7 @@ export function openJournals(dir: string, log: Log): Journals {
       await rm(path)
       return undefined
     }
-    if (record.closed === undefined) return { record, journal: journalOf(record.opened, file) }
+    if (record.closed === undefined) return { record, journal: journalOf(record.opened, file, log) }
     await file.close()
     return { record, journal: undefined }
   }
@@ -137,7 +145,7 @@ export function openJournals(dir: string, log: Log): Journals {
     const path = pathOf(opened.job)
     try {
       await mkdir(dir, { recursive: true, mode: 0o700 })
-      const file = await openLog(path, { read() {} })
+      const file = await openLog(path, { read() {}, onStuck: stuckOf(opened.job) })
       try {
         await file.append(opened, { now: true })
       } catch (error) {
@@ -145,22 +153,27 @@ export function openJournals(dir: string, log: Log): Journals {
         await rm(path, { force: true })
         throw error
       }
-      return journalOf(opened, file)
+      return journalOf(opened, file, log)
     } catch (error) {
       throw wrap(error, 'IO', `The journal of ${opened.job} cannot be made`)
     }
   }
 
+  function stuckOf(job: JobId) {
+    return (error: IpdcError | undefined) => onStuck(job, error && toFailure(error))
+  }
+
   return { load, create, remove: (job) => rm(pathOf(job), { force: true }) }
 }
 
-function journalOf({ value: _, ...summary }: Opened, file: RecordLog): Journal {
+function journalOf({ value: _, ...summary }: Opened, file: RecordLog, log: Log): Journal {
   return {
     append: (entry, options) => file.append(entry, options),
     async closeJob(view) {
       const closed: JournalEntry = { is: 'closed', how: view.state, view }
-      await file.append(closed, { now: true })
-      await file.rewrite([summary, closed])
+      await file.append(closed)
+      // Closed it is; that its journal stays long is only a pity.
+      await file.rewrite([summary, closed]).catch((error) => log.warn({ job: summary.job, err: error }, 'journal not shortened'))
       await file.close()
     },
     close: () => file.close(),

@@ -75,6 +75,9 @@ function inJob(round: Round, job: Job, event: OfJob): void {
     case 'job.closed':
       closeJob(round, job, event.why)
       return
+    case 'job.held':
+      job.isHeld = event.isHeld
+      return
     case 'run.opened':
       openRun(job, event.run, event.stage)
       return

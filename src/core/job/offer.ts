@@ -28,7 +28,7 @@ export function place(round: Round): void {
 }
 
 function placeOne(round: Round, job: Job): boolean {
-  if (job.ready === 0 || job.takesOver) return false
+  if (job.ready === 0 || job.takesOver || job.isHeld) return false
   for (const line of job.lines.values()) {
     const task = first(line)
     if (task === undefined) {

@@ -33,6 +33,7 @@ export function openJob({ state, now }: Round, { job: id, term, kind, pure, leas
     committed: new Map(resumed?.committed),
     charged: new Map([...(resumed?.charged ?? [])].map(([name, charges]) => [name, [...charges]])),
     refusals: new Map(),
+    isHeld: false,
     takesOver: resumed !== undefined,
     takeoverMs: pure ? leaseMs : lease + transitMs,
     reports: new Map(),

@@ -54,6 +54,8 @@ export interface Job {
   readonly charged: Map<string, Charge[]>
   /** Nodes that will not run this job, and why. */
   readonly refusals: Map<NodeId, Failure>
+  /** Nothing is offered: its journal cannot be written. */
+  isHeld: boolean
   /** After a restart, for a while: what nodes report of older terms is taken over, and nothing is offered. */
   takesOver: boolean
   readonly takeoverMs: Ms

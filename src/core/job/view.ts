@@ -1,6 +1,7 @@
 /** A job as people see it, from what the lifecycle counts. */
 import type { Artifact, Failure } from '../kind.ts'
 import type { JobView, StageView } from '../views.ts'
+import type { JobRecord } from './journal.ts'
 import type { Job } from './state.ts'
 
 export interface ViewFields {
@@ -28,6 +29,11 @@ export function viewOf(job: Job, { state, submitted, now, root, error, warnings 
     warnings: [...warnings],
     ms: Math.max(0, now - submitted),
   }
+}
+
+/** Of a job that is open in the journal, but was not taken up. */
+export function sleepingView({ opened: { job: id, kind, wall }, term }: JobRecord, warning: string, now: number): JobView {
+  return { id, kind, state: 'open', term, submitted: new Date(wall).toISOString(), stages: [], nodes: {}, warnings: [warning], ms: Math.max(0, now - wall) }
 }
 
 function stageView({ name, sources, waiting, running, done, failed, lost }: Job['stages'] extends Map<string, infer S> ? S : never): StageView {
