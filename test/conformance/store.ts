@@ -197,6 +197,21 @@ export function conformance(t: Test, { open, reopen }: Adapter) {
     await t.rejects(third.importCar(pieces(Buffer.from('<html>'), 3), { expectRoot: tree.cid }), { code: 'BAD_DATA' }, 'not a CAR')
   })
 
+  t.test('a CAR is of a block, of a file or directory alone, or of all below it', async (t) => {
+    const store = await fresh(t)
+    const { cid } = await store.addTree([{ path: 'd/big', content: noise('c', 2 * mebibyte) }, ...tiny({ 'd/small': 's', top: 't' })])
+    const size = async (address: string, scope: 'block' | 'entity' | 'all') => {
+      let blocks = 0
+      for await (const _ of store.exportCar(address, { scope })) blocks++
+      return (blocks - 1) / 2
+    }
+    t.same([await size(cid, 'block'), await size(cid, 'entity'), await size(cid, 'all')], [1, 1, 7])
+    t.same([await size(`${cid}/d/big`, 'block'), await size(`${cid}/d/big`, 'entity'), await size(`${cid}/d/big`, 'all')], [1, 3, 3])
+    const linked = await store.link([{ name: 'gone', cid: nowhere, size: 11 }])
+    t.equal(await size(linked.cid, 'entity'), 1)
+    await t.rejects(size(linked.cid, 'all'), { code: 'NOT_FOUND', cid: nowhere })
+  })
+
   t.test('pins have names, and a name has many roots', async (t) => {
     const store = await fresh(t)
     const [a, b] = [await store.addFile(Buffer.from('a'), { pin: 'one' }), await store.addFile(Buffer.from('b'), { pin: 'one' })]

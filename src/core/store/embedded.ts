@@ -21,6 +21,7 @@ import { createPack } from './pack.ts'
 import { openPins } from './pins.ts'
 import { type BlockSource, entriesOf, entryOf, readFile, resolve } from './read.ts'
 import { scan } from './scan.ts'
+import { blocksIn } from './scope.ts'
 import { maxBlockBytes } from './segment.ts'
 import { addTree } from './tree.ts'
 import { walk } from './walk.ts'
@@ -165,12 +166,10 @@ export async function createEmbeddedStore({ path, limit, log, segmentBytes = 256
     async *exportCar(address, { scope = 'all', signal } = {}) {
       const { cid: root } = await resolve(source(signal), address)
       yield carStart(root)
-      for await (const { cid, read } of walk(root, get)) {
+      for await (const { cid, bytes } of blocksIn(root, get, scope)) {
         signal?.throwIfAborted()
-        const bytes = await read()
         yield carHead(cid, bytes.length)
         yield bytes
-        if (scope === 'block') return
       }
     },
     importCar: (car, { expectRoot, name, pin, signal }) =>

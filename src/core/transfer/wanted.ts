@@ -4,14 +4,7 @@
  */
 import { type Address, type Cid, rootOf } from '../cids.ts'
 import { digestOf } from '../store/cid.ts'
-
-export type Scope = 'block' | 'entity' | 'all'
-
-/** Bytes of a file, both ends included; negative from the end, `to` undefined up to the end. */
-export interface EntityBytes {
-  readonly from: number
-  readonly to: number | undefined
-}
+import type { EntityBytes, Scope } from '../store/scope.ts'
 
 export type Wanted =
   | { readonly is: 'raw'; readonly cid: Cid; readonly path: string; readonly filename: string | undefined }

@@ -1,11 +1,11 @@
 /** A file of any size passes through the same few MiB. Measured in a process of its own, not in the test runner's environment. */
 import { join } from 'node:path'
 import t from 'tap'
+import { ring } from '../../ring.ts'
 import { run } from './child.ts'
 import { folder } from './folder.ts'
 
-const isFull = process.env.IPDC_TEST === 'full'
-const size = isFull ? 2 ** 30 : 2 ** 28
+const size = ring(2 ** 28, 2 ** 30)
 
 const body = `
   const piece = Buffer.alloc(65_536)

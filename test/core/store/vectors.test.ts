@@ -3,6 +3,7 @@ import { createCipheriv, createHash } from 'node:crypto'
 import t from 'tap'
 import { silent } from '../../../src/core/log.ts'
 import { createEmbeddedStore } from '../../../src/core/store/embedded.ts'
+import { isFull } from '../../ring.ts'
 
 function keystream(seed: string) {
   const cipher = createCipheriv('chacha20', createHash('sha256').update(seed).digest(), Buffer.alloc(16))
@@ -45,7 +46,7 @@ t.test('directories on both sides of the threshold', async (t) => {
   t.equal((await store.addTree(tree(22))).cid, 'bafybeiegvuterwurhdtkikfhbxcldohmxp566vpjdofhzmnhv6o4freidu')
 })
 
-t.test('files of 1 GiB', { skip: process.env.IPDC_TEST === 'full' ? false : 'only with IPDC_TEST=full' }, async (t) => {
+t.test('files of 1 GiB', { skip: isFull ? false : 'only with IPDC_TEST=full' }, async (t) => {
   const store = await open(t.testdir())
   t.teardown(() => store.close())
   t.equal((await store.addFile(stream('v1-2025-seed', 2 ** 30))).cid, 'bafybeihmf37wcuvtx4hpu7he5zl5qaf2ineo2lqlfrapokkm5zzw7zyhvm')

@@ -103,6 +103,22 @@ t.test('the children of a linked directory are found on other nodes', async (t) 
   t.equal((await all(store.pins('all'))).length, 1)
 })
 
+t.test('that children lie elsewhere is learnt once for a directory', async (t) => {
+  const [root, mapper] = [await openNode(t, 'root'), await openNode(t, 'mapper')]
+  const children = await Promise.all(Array.from({ length: 10 }, (_, i) => mapper.store.addTree(tiny({ part: `part ${i}` }), { name: `0000${i}` })))
+  const { cid } = await root.store.link(children)
+  const asked: string[] = []
+  const known = table({ [cid]: [root.holder], ...Object.fromEntries(children.map((child) => [child.cid, [mapper.holder]])) })
+  const { reader } = fetcherOf(await openStore(t), (one, signal) => {
+    asked.push(one)
+    return known(one, signal)
+  })
+  for (let i = 0; i < 10; i++) t.equal(await text(reader, `${cid}/0000${i}/part`), `part ${i}`)
+  t.equal(root.requests.length, 2, 'the directory, and one child in vain')
+  t.equal(mapper.requests.length, 20)
+  t.ok(asked.length <= 12, `${asked.length} questions who holds what`)
+})
+
 t.test('the next holder is asked when one is gone or has it not', async (t) => {
   const [empty, full] = [await openNode(t, 'empty'), await openNode(t, 'full')]
   const nobody = await openNobody('nobody')
