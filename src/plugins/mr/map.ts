@@ -33,7 +33,7 @@ export async function map(task: MapTask, ctx: TaskContext, limits: MapLimits = {
   }
 
   const manifest = await ctx.store.addTree(partitions(orderKeys(table, task.k), task.k), `map-${nameOf(task.split)}`)
-  return { is: 'map', manifest: manifest.cid, size: manifest.size, words: table.total, distinct: table.size }
+  return { is: 'map', manifest: manifest.cid, size: manifest.size, words: words.total, distinct: table.size }
 }
 
 async function piecesOf({ index, split }: MapTask, { store }: TaskContext): Promise<Piece[]> {

@@ -3,7 +3,7 @@
  * number, so that the machine's own sort of numbers does the work; keys that agree in these bytes are sorted by the next five.
  */
 import { partitionOf } from './hash.ts'
-import { cellBytes, field, inlineBytes, type Table } from './table.ts'
+import { cellBytes, cellShift, countField, countShift, field, inlineBytes, type Table } from './table.ts'
 
 export interface Keys {
   /** Numbers of the keys of a partition, in order of their bytes. */
@@ -21,11 +21,11 @@ const few = 12
 /** Keys that agree in more bytes than this are compared whole: such are rare, and the steps below must end. */
 const maxDepth = 320
 
-export function orderKeys({ cells, arena, size }: Table, k: number): Keys {
+export function orderKeys({ cells, counts, arena, size }: Table, k: number): Keys {
   const inCells = new Uint8Array(cells.buffer)
-  const lengthOf = (number: number) => cells.getInt32(number * cellBytes + field.length, true)
+  const lengthOf = (number: number) => cells[(number << cellShift) + field.length] as number
   const bytesOf = (number: number) => (lengthOf(number) <= inlineBytes ? inCells : arena)
-  const startOf = (number: number) => (lengthOf(number) <= inlineBytes ? number * cellBytes : cells.getInt32(number * cellBytes + field.place, true))
+  const startOf = (number: number) => (lengthOf(number) <= inlineBytes ? number * cellBytes : (cells[(number << cellShift) + field.place] as number))
 
   const { numbers, starts } = deal()
 
@@ -59,14 +59,13 @@ export function orderKeys({ cells, arena, size }: Table, k: number): Keys {
 
   /** Sorts keys that agree in their first `depth` bytes. */
   function sort(own: Uint32Array, depth: number): void {
-    if (own.length < few) sortByPairs(own)
-    else if (depth > maxDepth) own.set(Array.from(own).sort(compare))
+    if (own.length < few) sortByPairs(own, depth)
+    else if (depth > maxDepth) own.set(Array.from(own).sort((a, b) => compare(a, b, depth)))
     else sortByPrefix(own, depth)
   }
 
   function sortByPrefix(own: Uint32Array, depth: number): void {
     const packed = new BigUint64Array(own.length)
-    // The low half comes first: Node is built for little-endian machines, s390x apart.
     const halves = new Uint32Array(packed.buffer)
     for (let i = 0; i < own.length; i++) {
       const number = own[i] as number
@@ -90,24 +89,24 @@ export function orderKeys({ cells, arena, size }: Table, k: number): Keys {
     return i < lengthOf(number) ? (arena[startOf(number) + i] as number) : 0
   }
 
-  function sortByPairs(own: Uint32Array): void {
+  function sortByPairs(own: Uint32Array, depth: number): void {
     for (let i = 1; i < own.length; i++) {
       const number = own[i] as number
       let at = i
-      for (; at > 0 && compare(own[at - 1] as number, number) > 0; at--) own[at] = own[at - 1] as number
+      for (; at > 0 && compare(own[at - 1] as number, number, depth) > 0; at--) own[at] = own[at - 1] as number
       own[at] = number
     }
   }
 
-  function compare(a: number, b: number): number {
+  function compare(a: number, b: number, depth: number): number {
     const [startA, startB, lengthA, lengthB] = [startOf(a), startOf(b), lengthOf(a), lengthOf(b)]
     const [bytesA, bytesB] = [bytesOf(a), bytesOf(b)]
-    for (let i = 0; i < lengthA && i < lengthB; i++) {
+    for (let i = depth; i < lengthA && i < lengthB; i++) {
       const difference = (bytesA[startA + i] as number) - (bytesB[startB + i] as number)
       if (difference !== 0) return difference
     }
     return lengthA - lengthB
   }
 
-  return { of, bytesOf, startOf, lengthOf, countOf: (number) => cells.getFloat64(number * cellBytes + field.count, true) }
+  return { of, bytesOf, startOf, lengthOf, countOf: (number) => counts[(number << countShift) + countField] as number }
 }

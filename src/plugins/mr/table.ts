@@ -2,26 +2,32 @@
  * A table of keys and their counts, on bytes: no string is made, and no object per key. Keys lie one after another in the
  * order they were met, so that the frequent ones share few cache lines; an index of hashes leads to them.
  *
- *   cell of 32 bytes   first 12 bytes of the key, zero-padded · length · place in the arena · hash · count (a double: exact to 2^53)
- *   index of 4 bytes   high 8 bits of the hash | number of the cell + 1; open addressing, at most half full
+ *   cell of 32 bytes   first 12 bytes of the key, zero-padded (3 words) · length · place in the arena · hash · count (a double: exact to 2^53)
+ *   index of 4 bytes   number of the cell + 1, 0 where it is free; open addressing, at most half full
  *   arena              keys longer than 12 bytes
+ *
+ * The words of a key are little-endian, as is every machine that Node is built for, s390x apart.
  */
 import { IpdcError } from '../../core/errors.ts'
 
 /** Bytes of a key that lie in its cell. */
 export const inlineBytes = 12
+/** A cell is 8 words of four bytes, or 4 doubles: `number << shift` is where it begins in either. */
+export const cellShift = 3
+export const countShift = 2
+export const cellBytes = 32
+/** Where fields stand within a cell, in words. */
+export const field = { length: 3, place: 4, hash: 5 } as const
+/** In doubles. */
+export const countField = 3
 
 /** Cells, index and arena together. @default 64 MiB (bytes) */
 export const tableBytes = 64 << 20
 
-/** Layout of a cell, and of a key that waits in a batch: there `place` is where the key lies in the bytes given along. */
-export const field = { word0: 0, word1: 4, word2: 8, length: 12, place: 16, hash: 20, count: 24 } as const
-export const cellBytes = 32
-
-/** Number of a cell within an entry of the index. */
-const cellBits = 0xffffff
 const minCells = 1 << 12
 const maxFirstCells = 1 << 18
+/** Order packs the number of a cell into three bytes. */
+const maxCells = 1 << 24
 /** Bytes of text for each distinct key, in about a split of prose: to begin with the right size is cheaper than to grow. */
 const textPerKey = 64
 
@@ -32,152 +38,111 @@ export interface TableOptions {
   readonly textBytes?: number
 }
 
+/**
+ * Its parts lie open, so that a loop over millions of keys can look most of them up by itself: a key whose first place in `index`
+ * leads to its cell needs no call. All other keys are for `add`, which may replace every part.
+ */
 export interface Table {
   /** Distinct keys. */
-  readonly size: number
-  /** Keys counted. */
-  readonly total: number
-  /** Counts the keys of a batch, one more each. @throws TABLE_FULL */
-  addAll(batch: DataView, count: number, bytes: Uint8Array): void
-  /** For reading, until the next `addAll`. */
-  readonly cells: DataView
-  readonly arena: Uint8Array
+  size: number
+  index: Int32Array
+  cells: Int32Array
+  /** The same memory as `cells`. */
+  counts: Float64Array
+  arena: Uint8Array
+  /** Counts the key of `length` bytes at `at`, whose first 12 bytes are the three words. @throws TABLE_FULL */
+  add(bytes: Uint8Array, at: number, length: number, w0: number, w1: number, w2: number, hash: number): void
 }
 
 export function createTable({ limitBytes = tableBytes, textBytes = 0 }: TableOptions = {}): Table {
   let capacity = minCells
   while (capacity < maxFirstCells && capacity * textPerKey < textBytes && bytesOf(capacity * 2) <= limitBytes) capacity *= 2
-  let cells = new DataView(new ArrayBuffer(capacity * cellBytes))
-  let index = new DataView(new ArrayBuffer(capacity * 8))
-  let arena = new Uint8Array(1 << 14)
-  let size = 0
+  const cells = new Int32Array(capacity << cellShift)
+  const table: Table = { size: 0, index: new Int32Array(capacity * 2), cells, counts: new Float64Array(cells.buffer), arena: new Uint8Array(1 << 14), add }
+  /** Bytes of the arena that are taken. */
   let top = 0
-  let total = 0
 
-  /** Looking all keys of a batch up before any is compared lets the machine wait for many cache lines at once. */
-  function addAll(batch: DataView, count: number, bytes: Uint8Array): void {
-    const end = count * cellBytes
-    const mask = capacity * 2 - 1
-    for (let at = 0; at < end; at += cellBytes) batch.setInt32(at + field.count, index.getInt32((batch.getInt32(at + field.hash, true) & mask) * 4, true), true)
-    for (let at = 0; at < end; at += cellBytes) {
-      const cell = ((batch.getInt32(at + field.count, true) & cellBits) - 1) * cellBytes
-      if (cell >= 0 && isInline(cells, cell, batch, at)) increment(cell)
-      else add(batch, at, bytes)
-    }
-    total += count
-  }
-
-  function add(batch: DataView, at: number, bytes: Uint8Array): void {
-    const hash = batch.getInt32(at + field.hash, true)
-    const mask = capacity * 2 - 1
+  function add(bytes: Uint8Array, at: number, length: number, w0: number, w1: number, w2: number, hash: number): void {
+    const { index, cells, counts } = table
+    const mask = index.length - 1
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const entry = index.getInt32(slot * 4, true)
-      if (entry === 0) {
-        insert(batch, at, bytes)
-        return
-      }
-      const cell = ((entry & cellBits) - 1) * cellBytes
-      if (((entry ^ hash) & ~cellBits) === 0 && isKey(cell, batch, at, bytes)) {
-        increment(cell)
-        return
-      }
+      const number = (index[slot] as number) - 1
+      if (number < 0) break
+      const cell = number << cellShift
+      if (cells[cell] !== w0 || cells[cell + 1] !== w1 || cells[cell + 2] !== w2 || cells[cell + field.length] !== length) continue
+      if (length > inlineBytes && !isAt(cells[cell + field.place] as number, bytes, at, length)) continue
+      const count = (number << countShift) + countField
+      counts[count] = (counts[count] as number) + 1
+      return
     }
+    insert(bytes, at, length, w0, w1, w2, hash)
   }
 
-  function isKey(cell: number, batch: DataView, at: number, bytes: Uint8Array): boolean {
-    if (isInline(cells, cell, batch, at)) return true
-    const length = batch.getInt32(at + field.length, true)
-    if (length <= inlineBytes || cells.getInt32(cell + field.length, true) !== length) return false
-    const [mine, other] = [cells.getInt32(cell + field.place, true), batch.getInt32(at + field.place, true)]
-    for (let i = 0; i < length; i++) if (arena[mine + i] !== bytes[other + i]) return false
+  function isAt(place: number, bytes: Uint8Array, at: number, length: number): boolean {
+    const { arena } = table
+    for (let i = inlineBytes; i < length; i++) if (arena[place + i] !== bytes[at + i]) return false
     return true
   }
 
-  function increment(cell: number): void {
-    cells.setFloat64(cell + field.count, cells.getFloat64(cell + field.count, true) + 1, true)
-  }
-
-  function insert(batch: DataView, at: number, bytes: Uint8Array): void {
-    const length = batch.getInt32(at + field.length, true)
-    if (size === capacity) grow()
-    const cell = size * cellBytes
-    for (let i = 0; i < field.count; i += 4) cells.setInt32(cell + i, batch.getInt32(at + i, true), true)
+  function insert(bytes: Uint8Array, at: number, length: number, w0: number, w1: number, w2: number, hash: number): void {
+    if (table.size === capacity) grow()
+    const { cells } = table
+    const cell = table.size << cellShift
+    cells[cell] = w0
+    cells[cell + 1] = w1
+    cells[cell + 2] = w2
+    cells[cell + field.length] = length
+    cells[cell + field.hash] = hash
     if (length > inlineBytes) {
-      const place = batch.getInt32(at + field.place, true)
-      if (top + length > arena.length) growArena(top + length)
-      arena.set(bytes.subarray(place, place + length), top)
-      cells.setInt32(cell + field.place, top, true)
+      if (top + length > table.arena.length) growArena(top + length)
+      table.arena.set(bytes.subarray(at, at + length), top)
+      cells[cell + field.place] = top
       top += length
     }
-    cells.setFloat64(cell + field.count, 1, true)
-    enter(size++)
+    table.counts[(table.size << countShift) + countField] = 1
+    enter(table.size++)
   }
 
   /** Puts a cell's number at the first free place of the index. */
   function enter(number: number): void {
-    const hash = cells.getInt32(number * cellBytes + field.hash, true)
-    const mask = capacity * 2 - 1
-    let slot = hash & mask
-    while (index.getInt32(slot * 4, true) !== 0) slot = (slot + 1) & mask
-    index.setInt32(slot * 4, (hash & ~cellBits) | (number + 1), true)
+    const { index, cells } = table
+    const mask = index.length - 1
+    let slot = (cells[(number << cellShift) + field.hash] as number) & mask
+    while (index[slot] !== 0) slot = (slot + 1) & mask
+    index[slot] = number + 1
   }
 
   function grow(): void {
-    hold(capacity * 2, arena.length)
+    hold(capacity * 2, table.arena.length)
     capacity *= 2
-    const old = cells
-    cells = new DataView(new ArrayBuffer(capacity * cellBytes))
-    new Uint8Array(cells.buffer).set(new Uint8Array(old.buffer))
-    index = new DataView(new ArrayBuffer(capacity * 8))
-    for (let number = 0; number < size; number++) enter(number)
+    const cells = new Int32Array(capacity << cellShift)
+    cells.set(table.cells)
+    table.cells = cells
+    table.counts = new Float64Array(cells.buffer)
+    table.index = new Int32Array(capacity * 2)
+    for (let number = 0; number < table.size; number++) enter(number)
   }
 
   function growArena(need: number): void {
-    let length = arena.length
+    let length = table.arena.length
     while (length < need) length *= 2
     hold(capacity, length)
-    const old = arena
-    arena = new Uint8Array(length)
-    arena.set(old)
+    const arena = new Uint8Array(length)
+    arena.set(table.arena)
+    table.arena = arena
   }
 
   function hold(capacity: number, arenaLength: number): void {
-    if (bytesOf(capacity) + arenaLength <= limitBytes && capacity < cellBits) return
+    if (bytesOf(capacity) + arenaLength <= limitBytes && capacity <= maxCells) return
     throw new IpdcError('TABLE_FULL', {
-      message: `More than ${size} distinct words in one split: they do not fit into a table of ${Math.floor(limitBytes / 2 ** 20)} MiB`,
+      message: `More than ${table.size} distinct words in one split: they do not fit into a table of ${Math.floor(limitBytes / 2 ** 20)} MiB`,
       hint: 'Cut the input into smaller splits: --split 4MiB',
     })
   }
 
-  return {
-    addAll,
-    get size() {
-      return size
-    },
-    get total() {
-      return total
-    },
-    get cells() {
-      return cells
-    },
-    get arena() {
-      return arena
-    },
-  }
+  return table
 }
 
 function bytesOf(capacity: number): number {
   return capacity * (cellBytes + 8)
-}
-
-/** Equal keys that lie whole in their cells. */
-function isInline(cells: DataView, cell: number, batch: DataView, at: number): boolean {
-  const length = batch.getInt32(at + field.length, true)
-  return (
-    length <= inlineBytes &&
-    cells.getInt32(cell, true) === batch.getInt32(at, true) &&
-    cells.getInt32(cell + field.word1, true) === batch.getInt32(at + field.word1, true) &&
-    cells.getInt32(cell + field.word2, true) === batch.getInt32(at + field.word2, true) &&
-    cells.getInt32(cell + field.length, true) === length
-  )
 }

@@ -49,7 +49,7 @@ t.test('end() ends the word that was begun, so files do not run together', async
     words.push(Buffer.from(file))
     words.end()
   }
-  t.equal(table.total, 3)
+  t.equal(words.total, 3)
   t.equal(table.size, 2)
 })
 
