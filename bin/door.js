@@ -24,9 +24,18 @@ function isRecent() {
 
 /** In a checkout the sources lie beside and Node strips their types; a package has only what was built. */
 function load(module) {
+  keepCompiled()
   const source = path.join(root, `${module}.ts`)
   const file = fs.existsSync(source) ? source : path.join(root, 'dist', `${module}.js`)
   return import(require('url').pathToFileURL(file).href).then((door) => door.main(process.argv.slice(2))).catch(fail)
+}
+
+/** Half of what a command costs is making code of text, the same each time: Node keeps it, where it can, beside what npm installed. */
+function keepCompiled() {
+  const { enableCompileCache } = require('module')
+  const modules = path.join(root, 'node_modules')
+  const home = process.env.XDG_CACHE_HOME || path.join(require('os').homedir(), '.cache')
+  if (enableCompileCache !== undefined) enableCompileCache(fs.existsSync(modules) ? path.join(modules, '.cache', 'ipdc') : path.join(home, 'ipdc'))
 }
 
 function fail(error) {

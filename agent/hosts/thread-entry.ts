@@ -7,6 +7,8 @@ import { host } from './host.ts'
 
 const port = parentPort
 if (port === null) throw new Error('thread-entry runs in a worker thread only')
+// Node has read it by now.
+delete process.env.NODE_COMPILE_CACHE
 const kinds = kindsOf(plugins)
 
 host(

@@ -2,6 +2,7 @@
  * Threads that run built-in code: started when first needed, kept warm, one task each at a time. A thread that does not end
  * when it is told to is ended, and a new one takes its place: the killer stands outside.
  */
+import { getCompileCacheDir } from 'node:module'
 import { Worker } from 'node:worker_threads'
 import { fromFailure, IpdcError, toFailure } from '../../src/core/errors.ts'
 import type { Log } from '../../src/core/log.ts'
@@ -41,14 +42,15 @@ export interface ThreadsOptions {
 }
 
 export function createThreads({ entry = builtIns, heapMb }: ThreadsOptions = {}): Hosts {
+  const compiled = getCompileCacheDir()
   const idle: Worker[] = []
   const all = new Set<Worker>()
   let isClosed = false
 
   const hire = (): Worker => {
     const worker = new Worker(entry, {
-      // Secrets of the agent's environment are no business of a task.
-      env: {},
+      // Secrets of the agent's environment are no business of a task. Where compiled code is kept, it is not let know either: see the entry.
+      env: compiled === undefined ? {} : { NODE_COMPILE_CACHE: compiled },
       ...(heapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: heapMb } }),
     })
     all.add(worker)
