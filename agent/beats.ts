@@ -98,20 +98,20 @@ export function createBeats({ table, queue, outbox, jobs, interest, sender, free
         const held = table.get(idOf(ref))
         if (held !== undefined && held.coordinator === src && held.until !== Number.POSITIVE_INFINITY) held.until = until
       }
-      for (const ref of body.noted) outbox.noted(idOf(ref))
+      for (const ref of body.noted) outbox.noted(idOf(ref), src)
     },
     async cancelled({ src, job = '', body }: MessageOf<'task.cancel'>): Promise<void> {
       for (const { task, attempt, term } of body.tasks) {
         const id = idOf({ job, task, term, attempt })
         const held = table.get(id)
         if (held !== undefined && held.coordinator === src) await end(held)
-        outbox.noted(id)
+        outbox.noted(id, src)
       }
     },
     async closed({ src, job = '' }: MessageOf<'job.close'>): Promise<void> {
       for (const held of table.ofJob(job)) if (held.coordinator === src) await end(held)
-      outbox.closeJob(job)
-      await jobs.close(job)
+      outbox.closeJob(job, src)
+      await jobs.close(job, src)
     },
   }
 }

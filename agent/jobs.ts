@@ -18,6 +18,7 @@ export const pinOf = (job: JobId, coordinator: NodeId): string => `job/${job}/${
 export const resultPin = (job: JobId): string => `result/${job}`
 
 interface Kept {
+  readonly job: JobId
   readonly coordinator: NodeId
   heard: Ms
 }
@@ -32,15 +33,17 @@ export interface JobsOptions {
 }
 
 export async function openJobs({ store, states, clock, log, isIdle }: JobsOptions) {
-  const kept = new Map<JobId, Kept>()
+  /** By the name of its pins, so that nobody can speak for the job of another. */
+  const kept = new Map<string, Kept>()
   let collecting: Promise<unknown> | undefined
   let isDue = false
   const stop = new AbortController()
 
   for await (const { name } of store.pins()) {
     const [what, job, coordinator] = name.split('/')
-    if (what === 'job' && job !== undefined && coordinator !== undefined) kept.set(job, { coordinator, heard: clock.now() })
+    if (what === 'job' && job !== undefined && coordinator !== undefined) kept.set(name, { job, coordinator, heard: clock.now() })
   }
+  const isKept = (job: JobId) => [...kept.values()].some((entry) => entry.job === job)
 
   const collect = () => {
     if (!isDue || collecting !== undefined || !isIdle() || stop.signal.aborted) return
@@ -51,28 +54,30 @@ export async function openJobs({ store, states, clock, log, isIdle }: JobsOption
       .catch((error) => log.warn({ err: error }, 'not collected'))
       .finally(() => {
         collecting = undefined
+        // What was closed meanwhile is due as well.
+        collect()
       })
   }
 
   return {
     heard(job: JobId, coordinator: NodeId): void {
-      kept.set(job, { coordinator, heard: clock.now() })
+      kept.set(pinOf(job, coordinator), { job, coordinator, heard: clock.now() })
     },
-    /** Removes all that this node kept for the job. */
-    async close(job: JobId): Promise<void> {
-      const entry = kept.get(job)
-      kept.delete(job)
-      if (entry !== undefined) await store.unpin(pinOf(job, entry.coordinator))
-      await rm(join(states, job), { recursive: true, force: true })
+    /** Removes all that this node kept for this coordinator's job. */
+    async close(job: JobId, coordinator: NodeId): Promise<void> {
+      const pin = pinOf(job, coordinator)
+      kept.delete(pin)
+      await store.unpin(pin)
+      if (!isKept(job)) await rm(join(states, job), { recursive: true, force: true })
       isDue = true
       collect()
     },
     /** Call when work ended: collects what closed jobs left, if nothing else runs. */
     collect,
     asks: (coordinator: NodeId): JobId[] =>
-      [...kept]
-        .filter(([, entry]) => entry.coordinator === coordinator && clock.now() - entry.heard > askAfterMs)
-        .map(([job]) => job)
+      [...kept.values()]
+        .filter((entry) => entry.coordinator === coordinator && clock.now() - entry.heard > askAfterMs)
+        .map(({ job }) => job)
         .slice(0, 64),
     askable: (): Set<NodeId> => new Set([...kept.values()].filter((entry) => clock.now() - entry.heard > askAfterMs).map((entry) => entry.coordinator)),
     async stop(): Promise<void> {
@@ -81,7 +86,7 @@ export async function openJobs({ store, states, clock, log, isIdle }: JobsOption
     },
     /** State folders of jobs that this node no longer knows. */
     async sweep(): Promise<void> {
-      for (const job of await readdir(states).catch(() => [])) if (!kept.has(job)) await rm(join(states, job), { recursive: true, force: true })
+      for (const job of await readdir(states).catch(() => [])) if (!isKept(job)) await rm(join(states, job), { recursive: true, force: true })
     },
   }
 }

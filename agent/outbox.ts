@@ -24,13 +24,13 @@ export interface Result {
 export interface Outbox {
   /** Resolves when it is written and on its way. */
   put(result: Result): Promise<void>
-  /** The coordinator holds it. */
-  noted(id: string): void
+  /** Its coordinator holds it, or wants it no more: the word of another counts for nothing. */
+  noted(id: string, by: NodeId): void
   /** Sends one result again; false where there is none. */
   sendAgain(id: string): boolean
   of(coordinator: NodeId): Result[]
   coordinators(): Set<NodeId>
-  closeJob(job: string): void
+  closeJob(job: string, by: NodeId): void
   readonly size: number
   close(): Promise<void>
 }
@@ -67,7 +67,9 @@ export async function openOutbox({ path, sender, log }: { readonly path: string;
       // It may have been noted, or its job closed, meanwhile.
       if (results.has(idOf(result))) send(result)
     },
-    noted: remove,
+    noted(id, by) {
+      if (results.get(id)?.coordinator === by) remove(id)
+    },
     sendAgain(id) {
       const result = results.get(id)
       if (result !== undefined) send(result)
@@ -75,8 +77,8 @@ export async function openOutbox({ path, sender, log }: { readonly path: string;
     },
     of: (coordinator) => [...results.values()].filter((result) => result.coordinator === coordinator),
     coordinators: () => new Set([...results.values()].map((result) => result.coordinator)),
-    closeJob(job) {
-      for (const [id, result] of results) if (result.job === job) remove(id)
+    closeJob(job, by) {
+      for (const [id, result] of results) if (result.job === job && result.coordinator === by) remove(id)
     },
     get size() {
       return results.size

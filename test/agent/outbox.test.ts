@@ -47,7 +47,7 @@ t.test('after a kill all that was not noted is there, and is sent again; what wa
   const peer = await air.peer()
   for (const task of ['a', 'b', 'c']) await outbox.put(resultOf(peer.id, task))
   await peer.until('task.done')
-  outbox.noted(id('b'))
+  outbox.noted(id('b'), peer.id)
   await outbox.close()
   const again = await reopened(t, join(dir, 'outbox.log'), sender)
   t.same(
@@ -102,7 +102,7 @@ t.test('a log torn at any byte gives a prefix of its results, each whole', async
 t.test('opening writes the file anew: what was noted takes no room', async (t) => {
   const { dir, outbox, sender } = await openRooms(t)
   for (let i = 0; i < 20; i++) await outbox.put(resultOf('node', String(i)))
-  for (let i = 1; i < 20; i++) outbox.noted(id(String(i)))
+  for (let i = 1; i < 20; i++) outbox.noted(id(String(i)), 'node')
   await outbox.close()
   const path = join(dir, 'outbox.log')
   const before = (await readFile(path)).length
@@ -115,7 +115,7 @@ t.test('opening writes the file anew: what was noted takes no room', async (t) =
 t.test('a large log whose results were all noted is emptied', async (t) => {
   const { dir, outbox } = await openRooms(t)
   for (let i = 0; i < 140; i++) await outbox.put(resultOf('node', String(i), { result: new Uint8Array(8192) }))
-  for (let i = 0; i < 140; i++) outbox.noted(id(String(i)))
+  for (let i = 0; i < 140; i++) outbox.noted(id(String(i)), 'node')
   await outbox.close()
   t.equal((await readFile(join(dir, 'outbox.log'))).length, 0)
 })
@@ -124,7 +124,7 @@ t.test('a result that was noted while it was written is not sent', async (t) => 
   const { outbox, air, sender } = await openRooms(t)
   const peer = await air.peer()
   const putting = outbox.put(resultOf(peer.id, 'a'))
-  outbox.noted(id('a'))
+  outbox.noted(id('a'), peer.id)
   await putting
   await sender.flush()
   t.same(peer.heard, [])
@@ -135,7 +135,9 @@ t.test('closing a job takes its results and no others', async (t) => {
   const { dir, outbox, sender } = await openRooms(t)
   await outbox.put(resultOf('node', 'a'))
   await outbox.put(resultOf('node', 'a', { job: 'job-2' }))
-  outbox.closeJob('job-1')
+  outbox.closeJob('job-1', 'a stranger')
+  t.equal(outbox.size, 2)
+  outbox.closeJob('job-1', 'node')
   t.same(
     outbox.of('node').map(({ job }) => job),
     ['job-2'],
