@@ -4,30 +4,41 @@
  */
 import { get } from 'node:http'
 
-/** @default 1_000 (ms) */
+/** For the whole answer. @default 1_000 (ms) */
 const timeoutMs = 1_000
+/** Of an answer, at most: ours has about a hundred. @default 1_000 (letters) */
+const maxLetters = 1_000
 
 export type Probed = { readonly is: 'alive'; readonly boot: number } | { readonly is: 'dead' } | { readonly is: 'silent' }
 
 /** `boot` of the answer tells whether it is the same start of the agent. Never throws. */
 export async function probe(addresses: readonly string[], signal?: AbortSignal): Promise<Probed> {
-  const found = await Promise.all(addresses.map((url) => ask(`${url}/health`, signal)))
+  const late = AbortSignal.timeout(timeoutMs)
+  const found = await Promise.all(addresses.map((url) => ask(`${url}/health`, signal === undefined ? late : AbortSignal.any([signal, late]))))
   return found.find(({ is }) => is === 'alive') ?? found.find(({ is }) => is === 'silent') ?? { is: found.length === 0 ? 'silent' : 'dead' }
 }
 
-function ask(url: string, signal: AbortSignal | undefined): Promise<Probed> {
+function ask(url: string, signal: AbortSignal): Promise<Probed> {
   return new Promise((resolve) => {
-    const request = get(url, { timeout: timeoutMs, agent: false, ...(signal === undefined ? {} : { signal }) }, (response) => {
-      let text = ''
-      response.setEncoding('utf8')
-      response.on('data', (chunk: string) => {
-        text = (text + chunk).slice(0, 1000)
+    const silent = () => resolve({ is: 'silent' })
+    try {
+      const request = get(url, { agent: false, signal }, (response) => {
+        let text = ''
+        response.setEncoding('utf8')
+        response.on('data', (chunk: string) => {
+          text += chunk
+          if (text.length <= maxLetters) return
+          silent()
+          request.destroy()
+        })
+        response.on('error', silent)
+        response.on('end', () => resolve(read(text)))
       })
-      response.on('error', () => resolve({ is: 'silent' }))
-      response.on('end', () => resolve(read(text)))
-    })
-    request.on('timeout', () => request.destroy())
-    request.on('error', (error: NodeJS.ErrnoException) => resolve({ is: error.code === 'ECONNREFUSED' ? 'dead' : 'silent' }))
+      request.on('error', (error: NodeJS.ErrnoException) => resolve({ is: error.code === 'ECONNREFUSED' ? 'dead' : 'silent' }))
+    } catch {
+      // What a node announces as its address need not be one.
+      silent()
+    }
   })
 }
 
