@@ -2,12 +2,10 @@
  * One node: builds every room, ties them together, takes them down in the opposite order. Rooms are given what they need and
  * know nothing of each other; who hears what stands here.
  */
-import { mkdir, rm } from 'node:fs/promises'
-import { availableParallelism, hostname, totalmem } from 'node:os'
+import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
-import { openHome, socketOf } from '../src/core/client/home.ts'
+import { socketOf } from '../src/core/client/home.ts'
 import { createMembers } from '../src/core/cluster/members.ts'
-import { fromFailure } from '../src/core/errors.ts'
 import { type Coordinator, createCoordinator } from '../src/core/job/coordinator.ts'
 import { kindsOf, labelOf } from '../src/core/kinds.ts'
 import type { Log } from '../src/core/log.ts'
@@ -15,15 +13,15 @@ import type { Clock } from '../src/core/ports.ts'
 import { createEmbeddedStore } from '../src/core/store/embedded.ts'
 import { createGateway } from '../src/core/transfer/gateway.ts'
 import { createCertificateReader } from '../src/core/trust/certificate.ts'
-import { readManifest, signManifest } from '../src/core/trust/manifest.ts'
-import { allows } from '../src/core/trust/policy.ts'
+import { signManifest } from '../src/core/trust/manifest.ts'
 import { checkRequest } from '../src/core/trust/request.ts'
 import { createOpener, createSealer } from '../src/core/wire/envelope.ts'
-import type { Message, NodePresence } from '../src/core/wire/message.ts'
-import { eventsTopic, inboxTopic, presenceFilter } from '../src/core/wire/topic.ts'
+import type { NodePresence } from '../src/core/wire/message.ts'
 import { plugins } from '../src/plugins/index.ts'
+import { createAir } from './air.ts'
+import { openBase } from './base.ts'
 import { createBeats } from './beats.ts'
-import { nextBoot } from './boot.ts'
+import { createCheck } from './check.ts'
 import { startCompanions } from './companions.ts'
 import { openConnection } from './connection.ts'
 import { agentRoutes } from './control/agent-routes.ts'
@@ -40,8 +38,6 @@ import { createIdleness } from './idleness.ts'
 import { createIntake } from './intake.ts'
 import { createJobStore } from './job-store.ts'
 import { openJobs, resultPin } from './jobs.ts'
-import { lockHome } from './lock.ts'
-import { openMembership, throwAway } from './membership.ts'
 import { createNeighbours } from './neighbours.ts'
 import { maxResults, openOutbox } from './outbox.ts'
 import { createPresence } from './presence.ts'
@@ -94,29 +90,11 @@ async function build(
   undo: (() => unknown)[],
   takeDown: () => Promise<void>,
 ): Promise<Agent> {
-  // --- the home, and who we are in it
-  const home = await openHome(path)
-  const lock = await lockHome(home)
-  undo.push(() => lock.release())
-  const boot = await nextBoot(home)
-  const membership = companions === undefined ? await openMembership(home, clock.wall()) : await throwAway(home, clock.wall())
+  const base = await openBase({ path, name: config.name, isThrowAway: companions !== undefined, wall: clock.wall(), undo })
+  const { home, boot, membership, name, states } = base
   const { domain, identity, certificate } = membership
-  const stopping = new AbortController()
   const self = identity.id
-  const name =
-    config.name ??
-    hostname()
-      .toLowerCase()
-      .replace(/[^a-z0-9-]+/g, '-')
-      .replace(/^-+/, '')
-      .slice(0, 63)
-  const folder = async (name: string) => {
-    await mkdir(join(home, name), { recursive: true, mode: 0o700 })
-    return join(home, name)
-  }
-  await rm(join(home, 'scratch'), { recursive: true, force: true })
-  const scratch = await folder('scratch')
-  const states = await folder('states')
+  const stopping = new AbortController()
 
   // --- what it stands on
   const health = watchHealth(() => table.size > 0 || coordinator.openJobs > 0)
@@ -162,7 +140,7 @@ async function build(
   const reading = createReading({ store, members, membership, clock, log, held: (cid) => coordinator.holders(cid) })
   const coordinator: Coordinator = createCoordinator({
     self,
-    dir: await folder('journal'),
+    dir: base.journal,
     kinds,
     clock,
     members,
@@ -171,18 +149,13 @@ async function build(
     sign: ({ job, kind }) =>
       signManifest({ domain: domain.id, job, kind, node: self, limits: {}, permissions: {}, notAfter: clock.wall() + manifestMs }, identity),
     complete: (root, job, signal) => reading.fetcher(self).fetch(root.cid, { pin: resultPin(job), signal }),
-    changed: (job, is) => void listenTo(job, is),
+    changed: (job, is) => void air.follow(job, is),
     log: log.child({ room: 'job' }),
   })
   undo.push(() => coordinator.close())
 
   // --- the work of others
-  const check = (bytes: Uint8Array) => {
-    const manifest = readManifest(bytes, keyOf)
-    const allowed = allows(config.policy, manifest, { self, domain, wall: clock.wall() })
-    if (allowed !== true) throw fromFailure(allowed)
-    return manifest
-  }
+  const check = createCheck({ policy: config.policy, self, domain, keyOf, clock })
   const intake = createIntake({ table, queue, outbox, sender, kinds, clock, log, check })
   const beats = createBeats({ table, queue, outbox, jobs, interest, sender, free, clock, log })
   const hosts = createThreads()
@@ -202,7 +175,7 @@ async function build(
     store,
     clock,
     log,
-    scratch,
+    scratch: base.scratch,
     states,
     reader,
     took: room.took,
@@ -253,38 +226,23 @@ async function build(
   })
   undo.push(() => neighbours.stop())
   const route = createRoute({ intake, beats, jobs, coordinator, interested: (id) => interest.touch(id, clock.now()), log })
-  const hear = async (topic: string, bytes: Uint8Array) => {
-    let message: Message
-    try {
-      message = opener.open(topic, bytes)
-    } catch (error) {
-      log.debug({ topic, err: error }, 'message refused')
-      return
-    }
-    health.count(message.type)
-    neighbours.hear(message)
-    await route(message)
-  }
-
-  const listeners = new Map<string, Promise<() => Promise<void>>>()
-  const listenTo = async (job: string, is: 'open' | 'closed') => {
-    try {
-      if (is === 'open') listeners.set(job, broker.subscribe(eventsTopic(domain.id, job), hear))
-      const end = await listeners.get(job)
-      if (is === 'closed') {
-        listeners.delete(job)
-        await end?.()
-      }
-    } catch (error) {
-      log.warn({ job, err: error }, 'events not followed')
-    }
-  }
+  const air = createAir({
+    domain: domain.id,
+    self,
+    broker,
+    opener,
+    async hear(message) {
+      health.count(message.type)
+      neighbours.hear(message)
+      await route(message)
+    },
+    log,
+  })
 
   // --- on the air
   await coordinator.resume()
   if (coordinator.openJobs === 0) await store.unpin(uploadPin)
-  await broker.subscribe(presenceFilter(domain.id), hear)
-  await broker.subscribe(inboxTopic(domain.id, self), hear)
+  await air.start()
   broker.onStatus(({ is }) => coordinator.wireChanged(is === 'up'))
   executor.start()
   neighbours.start()

@@ -2,6 +2,7 @@
  * Who this node is in which domain. A throw-away domain lives in memory and in the temporary homes of its companions; a home
  * without a domain becomes a domain of its own, whose root key stays in it.
  */
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IpdcError } from '../src/core/errors.ts'
 import { type Certificate, issueCertificate, readCertificate } from '../src/core/trust/certificate.ts'
@@ -25,7 +26,8 @@ export async function openMembership(home: string, wall: number): Promise<Member
   const own = (await openDomain(join(home, 'domain'))) ?? (await found(home))
   const path = join(home, 'domain', 'certificate.cbor')
   let certificate = await readDocument(path)
-  if (certificate === undefined && own.root !== undefined) {
+  if (own.root !== undefined && (certificate === undefined || isOld(certificate, own.domain, wall))) {
+    await rm(path, { force: true })
     await createFileOnce(path, issueCertificate({ domain: own.domain, root: own.root, node: identity, roles, wall }))
     certificate = await readDocument(path)
   }
@@ -33,6 +35,16 @@ export async function openMembership(home: string, wall: number): Promise<Member
   const read: Certificate = readCertificate(certificate, own.domain, wall)
   if (read.node !== identity.id) throw new IpdcError('NOT_MEMBER', { message: `The certificate in ${home} is of another node: ${read.node}` })
   return { ...own, identity, certificate: new Uint8Array(certificate) }
+}
+
+/** At two thirds of its life, or when it does not hold: who has the root key is not shut out of its own domain. */
+function isOld(bytes: Uint8Array, domain: Domain, wall: number): boolean {
+  try {
+    const { notBefore, notAfter } = readCertificate(bytes, domain, wall)
+    return wall > notBefore + ((notAfter - notBefore) * 2) / 3
+  } catch {
+    return true
+  }
 }
 
 async function found(home: string) {

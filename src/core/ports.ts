@@ -78,7 +78,7 @@ export interface Store {
   /** Ends the pins of that name: of one root, or of all. */
   unpin(name: string, cid?: Cid): Promise<void>
   pins(name?: string): AsyncIterable<{ readonly cid: Cid; readonly name: string; readonly status: 'pinned' }>
-  /** Removes what no pin reaches and gives back the bytes freed. Holds off adds. */
+  /** Removes what no pin reaches and gives back the bytes freed. What is added meanwhile stays. */
   gc(options?: Signal): Promise<{ readonly freed: number }>
   usage(): Promise<{ readonly blocks: number; readonly bytes: number; readonly limit: number }>
   /** Everything written so far is on disk when it resolves. */

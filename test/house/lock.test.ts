@@ -10,7 +10,6 @@ const majors = {
   cborg: 6,
   'dependency-cruiser': 18,
   'fast-check': 4,
-  'ipfs-unixfs-exporter': 16,
   'ipfs-unixfs-importer': 17,
   mqtt: 5,
   multiformats: 14,

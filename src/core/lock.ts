@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { IpdcError, wrap } from '../errors.ts'
+import { IpdcError, wrap } from './errors.ts'
 
 /** Gives the function that lets go. @throws ALREADY_RUNNING, IO */
 export async function lock(path: string): Promise<() => Promise<void>> {
