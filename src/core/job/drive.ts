@@ -41,6 +41,8 @@ export interface DriveOptions {
 
 export interface Drive {
   readonly warnings: readonly string[]
+  /** Ended, or stopped. */
+  readonly isOver: boolean
   /** Nodes that hold something of the job. */
   readonly touched: Set<NodeId>
   start(): void
@@ -154,6 +156,9 @@ export function createDrive({ id, kind, job, store, complete, apply, isTaken, ha
   return {
     warnings,
     touched,
+    get isOver() {
+      return isOver
+    },
     start: () => void drive(),
     tell: (run, task, told) => runs.get(run)?.tell(task, told),
     remade: (want, error) => wants.get(want)?.(error === undefined),

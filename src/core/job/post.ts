@@ -3,6 +3,7 @@
  * are on disk are told with the answer to the node's next beat; at once where many wait, and when no beat comes.
  */
 import type { JobId, Ms, NodeId, Term } from '../kind.ts'
+import type { JobView } from '../views.ts'
 import { type Body, type MessageType, maxBatch } from '../wire/message.ts'
 import type { Instruction, To } from './instruction.ts'
 
@@ -27,6 +28,8 @@ export interface Post {
   cancel(cancel: Cancel): void
   grant(grant: Grant): void
   note(note: To): void
+  /** Says that a job is over, or unknown here. */
+  close(node: NodeId, job: JobId, view: JobView | undefined): void
   /** The job is over: its nodes will be told so, which says all that still waits to be said. */
   forget(job: JobId): void
   stop(): void
@@ -112,6 +115,10 @@ export function createPost({ send, manifest, leaseMs }: PostOptions): Post {
       push(notes, note.node, note)
       if ((notes.get(note.node)?.length ?? 0) >= maxNotes) sendGrant(note.node, leaseMs, [])
       timer ??= setTimeout(flushNotes, noteMs)
+    },
+    close(node, job, view) {
+      const how = view === undefined || view.state === 'open' ? 'unknown' : view.state
+      send(node, 'job.close', { job, body: { how, ...(view?.root === undefined ? {} : { root: view.root.cid }) } })
     },
     forget(job) {
       for (const [key, list] of offers) if (list[0]?.job === job) offers.delete(key)

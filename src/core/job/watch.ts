@@ -112,3 +112,9 @@ function woken(watcher: Watcher, ms: Ms | undefined): Promise<void> {
     }
   })
 }
+
+/** What watchers of a job see that is not driven any more. */
+export async function* over(view: JobView): AsyncGenerator<JobEvent> {
+  yield { is: 'job', job: view }
+  yield { is: 'closed', job: view }
+}

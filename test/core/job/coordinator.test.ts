@@ -577,6 +577,29 @@ t.test('close leaves jobs open: the next start goes on with them', async (t) => 
   t.match(await endedInTime(cluster, again.coordinator, id), { state: 'done' })
 })
 
+t.test('a job that this agent cannot take up is listed, kept, and can be cancelled', async (t) => {
+  const cluster = new Cluster()
+  const node = cluster.add({ id: 'a', work: () => new Promise<never>(() => {}) })
+  const dir = join(t.testdir(), 'jobs')
+  const first = await cluster.start(t, toyKind(squares), { dir })
+  const id = await first.submit(toy)
+  await until(() => node.ran.length > 0)
+  const newer = await restarted(t, cluster, dir, { ...toyKind(squares), version: 2 })
+  t.match(newer.coordinator.view(id), { state: 'open', warnings: [/cannot be taken up: This node does not run toy@1/] })
+  const beats = node.seq
+  node.beat()
+  await until(() => node.seq > beats)
+  t.same(node.closed, [], 'its nodes keep what they have')
+  await newer.coordinator.close()
+  const same = await restarted(t, cluster, newer.dir)
+  t.match(same.coordinator.view(id), { state: 'open', term: 2, warnings: [] }, 'another start may be able to')
+  await same.coordinator.close()
+  const last = await restarted(t, cluster, newer.dir, { ...toyKind(squares), version: 2 })
+  await last.coordinator.cancel(id)
+  t.match(last.coordinator.view(id), { state: 'cancelled', error: { code: 'JOB_CANCELLED' } })
+  t.equal(last.coordinator.openJobs, 0)
+})
+
 t.test('whoever watches sees a snapshot, each turn of an attempt on request, and the end', async (t) => {
   const cluster = new Cluster()
   cluster.add({ id: 'a' })

@@ -84,7 +84,7 @@ t.test('an offer that was cancelled before it was sent is not sent, nor is its c
   t.equal(sent.length, 1, 'and of a job that is closed nothing')
 })
 
-t.test('notes wait for each other for half a second; those of a job that is over are left out', async (t) => {
+t.test('notes wait for a beat to answer, or a while; those of a job that is over are left out', async (t) => {
   const { post, sent } = scene(t)
   const began = performance.now()
   post.note(to(1))
