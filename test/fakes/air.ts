@@ -36,7 +36,8 @@ export interface Air {
 
 export async function openAir(t: Test, clock: Clock): Promise<Air> {
   const { domain, root } = foundDomain('test')
-  const network = createMemoryNetwork()
+  // Who was cut off comes back at once.
+  const network = createMemoryNetwork({ random: () => 0 })
   const identity = createIdentity()
   const { id: self } = identity
   const connect = async (id: string) => {

@@ -6,7 +6,7 @@ import type { Test } from 'tap'
 import type { Clock } from '../../src/core/ports.ts'
 
 export interface Time extends Clock {
-  /** Fires what falls due within so many ms, each at its time, and lets what waited for it go on. */
+  /** Lets what is ready go on, then fires what falls due within so many ms, each at its time, and lets what waited for it go on. */
   pass(ms: number): Promise<void>
 }
 
@@ -52,6 +52,7 @@ export function holdTime(t: Test): Time {
     now: () => now,
     wall: () => from + now,
     async pass(ms) {
+      await turn()
       const until = now + ms
       for (let due = next(until); due !== undefined; due = next(until)) {
         const [handle, timer] = due
