@@ -46,7 +46,7 @@ t.test('the examples of dev work, and other terminals find it by themselves', as
   t.equal(JSON.parse(list.stdout).length, 3)
   const again = await ipdc(['up'], place)
   t.equal(again.status, 75)
-  t.match(again.stderr, /Error ALREADY_RUNNING .*\nTry: ipdc down\n/)
+  t.match(again.stderr, /Error ALREADY_RUNNING .*\nTry: .*ipdc down/)
   t.equal((await ipdc(['down'], place)).status, 0)
   t.equal((await dev).status, 0)
   t.equal((await inShell(five, place, isUp)).status, 0)

@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import t from 'tap'
-import { fakeHome, ipdc } from './cli.ts'
+import { door, envFor, fakeHome, ipdc } from './cli.ts'
 
 const counted = { kind: 'mr', label: 'wordcount' }
 
@@ -46,6 +48,19 @@ t.test('a job that failed gives its own error and exit status to whoever waits f
   t.match(watched.stderr, /Error TABLE_FULL Too many words\nTry: Use --split 4MiB\n$/)
   t.match((await ipdc(['job', 'show', id], { home })).stdout, /error +TABLE_FULL Too many words/)
   t.equal((await ipdc(['job', 'result', id], { home, cwd: home })).status, 1)
+})
+
+t.test('where nobody listens to talk any more, the work goes on', async (t) => {
+  const { home, id, fake } = await withJob(t, { hold: true })
+  fake.change(id, { stages: [{ name: 'map', total: 1, done: 1, waiting: 0, running: 0, failed: 0, lost: 0 }] })
+  const child = spawn(process.execPath, [door, 'job', 'watch', id], { env: envFor({ home }), stdio: ['ignore', 'pipe', 'pipe'] })
+  await once(child.stderr, 'data')
+  child.stderr.destroy()
+  fake.warn(id, 'nobody hears this')
+  fake.finish(id)
+  const [chunk] = (await once(child.stdout, 'data')) as [Buffer]
+  t.equal(String(chunk), `${fake.jobs[0]?.root?.cid}\n`)
+  t.same(await once(child, 'exit'), [0, null])
 })
 
 t.test('a job is cancelled; one that is closed stays as it is', async (t) => {

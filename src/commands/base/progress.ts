@@ -52,15 +52,21 @@ function createBars(screen: Screen, names: Names): Progress {
 
 function createLines(screen: Screen, names: Names): Progress {
   let marks: Marks = new Map()
-  let last: JobView | undefined
+  let last: { job: JobView; at: number } | undefined
   const ended = new Set<string>()
-  const line = () => (last === undefined ? undefined : screen.write(`${stageLine(last, names, marks, screen.paint)}\n`))
+  const line = () => {
+    if (last === undefined) return
+    // Where nothing happens no news comes, but time goes on.
+    const job = { ...last.job, ms: last.job.ms + performance.now() - last.at }
+    screen.write(`${stageLine(job, names, marks, screen.paint)}\n`)
+  }
   const timer = setInterval(line, lineEveryMs)
   timer.unref()
   return {
     show: (job) => {
-      marks = mark(marks, job.stages, performance.now())
-      last = job
+      const now = performance.now()
+      marks = mark(marks, job.stages, now)
+      last = { job, at: now }
       const over = job.stages.filter((stage) => isOver(stage) && !ended.has(stage.name))
       for (const { name } of over) ended.add(name)
       if (over.length > 0) line()

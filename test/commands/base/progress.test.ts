@@ -29,7 +29,7 @@ t.test('off a terminal a line comes at the end of each stage, once, and nothing 
   t.equal(taken(), '')
   progress.show(at(4))
   progress.show(at(4))
-  t.equal(taken(), 'j  0 ms | map 4/4\n')
+  t.match(taken(), /^j {2}\d+ ms \| map 4\/4\n$/)
   progress.say('Warning: x')
   t.equal(taken(), 'Warning: x\n')
   t.end()
@@ -45,7 +45,7 @@ t.test('off a terminal a line comes every five seconds, also when nothing happen
   progress.show(at(1))
   args[0]()
   args[0]()
-  t.equal(taken(), 'j  0 ms | map 1/4\n'.repeat(2))
+  t.match(taken(), /^(j {2}\d+ ms \| map 1\/4\n){2}$/)
   t.end()
 })
 

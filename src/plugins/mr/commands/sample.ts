@@ -7,7 +7,10 @@ import { samplePath } from '../../../core/client/package.ts'
 export async function chooseInputs(names: readonly string[], say: (line: string) => void): Promise<Input[]> {
   if (names.length > 0) return readInputs(names)
   const piped = pipedInput()
-  if (piped !== undefined) return [piped]
+  if (piped !== undefined) {
+    say('No INPUT: reading standard input')
+    return [piped]
+  }
   const sample = samplePath()
   say(`No INPUT: counting the words of ${shortest(sample)}. Yours: ipdc mr wordcount FILE, or a folder, or … | ipdc mr wordcount`)
   return readInputs([sample])
