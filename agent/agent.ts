@@ -250,7 +250,7 @@ async function build(
   beats.start()
   undo.push(async () => {
     beats.stop()
-    await sender.flush()
+    await sender.flush(AbortSignal.timeout(farewellMs))
     await presence.stop(AbortSignal.timeout(farewellMs))
   })
 
@@ -305,7 +305,7 @@ async function build(
     async stop(hurry) {
       isDraining = true
       intake.drain()
-      await presence.announce()
+      await presence.announce(AbortSignal.timeout(farewellMs))
       await queue.drain(hurry)
       stopping.abort()
       await takeDown()

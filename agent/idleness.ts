@@ -24,6 +24,7 @@ export function createIdleness({ isIdle, end }: IdlenessOptions) {
   }, lookMs)
   return {
     session(signal: AbortSignal): void {
+      if (signal.aborted) return
       sessions++
       quiet = 0
       signal.addEventListener('abort', () => {

@@ -1,5 +1,5 @@
 /** The agent as a process: reads its command line, starts, says so, and ends in good order on a signal, on `down`, or with its parent. */
-import { writeSync } from 'node:fs'
+import { rmSync, writeSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { codeOf, rowOf, toFailure } from '../src/core/errors.ts'
@@ -44,16 +44,16 @@ async function live(start: Start, log: Log): Promise<void> {
   const agent = await Promise.race([starting, ending])
   if (typeof agent === 'object') {
     tell(start.readyFd, { ready: true, node: agent.node, url: agent.url })
-    await stop(agent, await ending, log)
+    await stop(agent, await ending, start, log)
   } else {
-    await stop(await starting, true, log)
+    await stop(await starting, true, start, log)
   }
   if (start.temporary) await rm(start.home, { recursive: true, force: true })
   process.exit(0)
 }
 
 /** `now`: running tasks are ended, not waited for. A second signal while waiting means now. */
-async function stop(agent: Agent, now: boolean, log: Log): Promise<void> {
+async function stop(agent: Agent, now: boolean, { home, temporary }: Start, log: Log): Promise<void> {
   const hurry = new AbortController()
   if (now) hurry.abort()
   for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(name, () => hurry.abort())
@@ -61,6 +61,7 @@ async function stop(agent: Agent, now: boolean, log: Log): Promise<void> {
   const count = () => {
     late = setTimeout(() => {
       log.error({}, 'the agent did not stop in time and is ended')
+      if (temporary) rmSync(home, { recursive: true, force: true })
       process.exit(rowOf('TIMEOUT').exit)
     }, stopMs)
   }

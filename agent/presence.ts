@@ -27,9 +27,11 @@ export function createPresence({ domain, self, certificate, broker, sealer, desc
   const topic = presenceTopic(domain, self)
   let again: NodeJS.Timeout | undefined
 
-  const announce = async () => {
+  const announce = async (signal?: AbortSignal) => {
+    // While there is no broker nobody hears it, and at the next connection it is said anyway.
+    if (broker.status.is !== 'up') return
     try {
-      await broker.publish(topic, sealer.seal('node.presence', { dst: '*', body: describe() }), { retain: true })
+      await broker.publish(topic, sealer.seal('node.presence', { dst: '*', body: describe() }), { retain: true, ...(signal === undefined ? {} : { signal }) })
     } catch (error) {
       log.warn({ err: error }, 'presence not published')
     }
@@ -49,7 +51,7 @@ export function createPresence({ domain, self, certificate, broker, sealer, desc
     /** The last word: this node went in good order. */
     async stop(signal: AbortSignal): Promise<void> {
       clearInterval(again)
-      await broker.publish(topic, gone(true), { retain: true, signal }).catch(() => {}) // without a broker nobody hears it
+      if (broker.status.is === 'up') await broker.publish(topic, gone(true), { retain: true, signal }).catch(() => {})
     },
   }
 }

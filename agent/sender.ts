@@ -29,8 +29,8 @@ export interface Sender {
   send<T extends MessageType>(dst: NodeId, type: T, header: Header, body: Body<T>): void
   tell<T extends FactType>(dst: NodeId, type: T, header: Header, fact: Fact<T>): void
   readonly sent: Record<string, number>
-  /** What was said is on its way: with the broker, or refused. */
-  flush(): Promise<void>
+  /** Resolves when what was said is with the broker, or refused, or the signal ends the wait. */
+  flush(signal?: AbortSignal): Promise<void>
 }
 
 interface Said {
@@ -115,9 +115,12 @@ export function createSender({ domain, broker, sealer, free, now, log }: SenderO
       pile.due = due
       pile.cancel = later(due - now(), () => flushPile(dst, pile))
     },
-    async flush() {
+    async flush(signal) {
       for (const [dst, pile] of piles) flushPile(dst, pile)
-      await Promise.all(pending)
+      await new Promise<void>((resolve) => {
+        signal?.addEventListener('abort', () => resolve(), { once: true })
+        void Promise.all(pending).then(() => resolve())
+      })
     },
   }
 }
