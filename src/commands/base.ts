@@ -3,6 +3,7 @@
  * an error one line of JSON on stderr: so stdout is either the answer or nothing, and what a program reads from stderr parses.
  */
 import { Command } from '@oclif/core/command'
+import { boolean } from '@oclif/core/flags'
 import type { JobEvent, JobView } from '../core/client/api.ts'
 import type { Connection } from '../core/client/connect.ts'
 import { homeOf } from '../core/client/home.ts'
@@ -15,6 +16,9 @@ import { namesOf } from './base/stages.ts'
 
 export abstract class BaseCommand extends Command {
   static override enableJsonFlag = true
+  static override baseFlags = {
+    json: boolean({ description: 'print the result as one JSON value, an error as one line of JSON on standard error', helpGroup: 'GLOBAL' }),
+  }
 
   /** Where data goes. */
   protected readonly out: Screen = screenOf(process.stdout)

@@ -33,7 +33,7 @@ t.test('bars are drawn over themselves, and stay when the job is done', { skip }
   const { status, output } = await onTerminal(['job', 'watch', id], { home, onOutput })
   t.equal(status, 0)
   t.match(output, `${'█'.repeat(6)}\u001b[39m\u001b[36m${'▒'.repeat(6)}`)
-  t.match(output, '\u001b[1A\r\u001b[0J', 'drawn again')
+  t.match(output, '\u001b[2A\r\u001b[0J', 'drawn again')
   t.match(output, `${fake.jobs[0]?.root?.cid}\r\n`)
 })
 
@@ -84,7 +84,7 @@ t.test('a job that is done while the question stands needs no answer', { skip },
     onOutput: script(['1/4', (type) => type('\u0003')], ['background: ', () => fake.finish(id)]),
   })
   t.equal(status, 0)
-  t.match(output, /background: .*\r\nmap .*\r\nreduce .*\r\nnodes .*\r\nbafybei/)
+  t.match(output, /background: .*\r\n.*\r\nmap .*\r\nreduce .*\r\nnodes .*\r\nbafybei/)
 })
 
 t.test('NO_COLOR and a dumb terminal are heeded', { skip }, async (t) => {

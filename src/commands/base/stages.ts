@@ -19,7 +19,7 @@ export function stageBars(job: JobView, names: Names, marks: Marks, paint: Scree
   const width = Math.max(...job.stages.map(({ name }) => name.length), 5)
   const bars = job.stages.map((stage) => `${stage.name.padEnd(width)}  ${bar(stage, paint)}  ${stageText(stage, marks, paint)}`)
   const nodes = nodesText(job, names)
-  return nodes === '' ? bars : [...bars, `${'nodes'.padEnd(width)}  ${nodes}`]
+  return [`${paint.bold(job.id)}  ${durationText(job.ms)}`, ...bars, ...(nodes === '' ? [] : [`${'nodes'.padEnd(width)}  ${nodes}`])]
 }
 
 /** One line, for where nothing can be drawn twice. */

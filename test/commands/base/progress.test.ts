@@ -52,9 +52,9 @@ t.test('off a terminal a line comes every five seconds, also when nothing happen
 t.test('on a terminal bars are drawn, lines pass above them, and while something is asked nothing is drawn', (t) => {
   const { progress, taken } = show(t, true)
   progress.show(at(1))
-  t.match(taken(), /^map {4}█{6}░{18} {2}1\/4\n$/)
+  t.match(taken(), /^j {2}0 ms\nmap {4}█{6}░{18} {2}1\/4\n$/)
   progress.say('hello')
-  t.match(taken(), /hello\nmap/)
+  t.match(taken(), /hello\nj {2}0 ms\nmap/)
   progress.hold()
   taken()
   progress.show(at(2))

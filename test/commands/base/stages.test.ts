@@ -23,6 +23,7 @@ const names = namesOf([
 
 t.test('a bar shows what is done, what runs and what is left', (t) => {
   t.same(stageBars(job, names, new Map(), paint), [
+    'wordcount-7f3a  2.5 s',
     `map     ${'█'.repeat(12)}${'▒'.repeat(6)}${'░'.repeat(6)}  4/8  2 running  1 lost`,
     `reduce  ${'░'.repeat(24)}  0 done`,
     'nodes   ben 3 · ada 1',
@@ -32,11 +33,11 @@ t.test('a bar shows what is done, what runs and what is left', (t) => {
 
 t.test('a bar is never longer than its frame, and full only when all is done', (t) => {
   for (let done = 0; done <= 7; done++) {
-    const [bar = ''] = stageBars({ ...job, nodes: {}, stages: [stage('map', { total: 7, done, running: 9, failed: 0 })] }, names, new Map(), paint)
+    const [, bar = ''] = stageBars({ ...job, nodes: {}, stages: [stage('map', { total: 7, done, running: 9, failed: 0 })] }, names, new Map(), paint)
     t.equal((bar.match(/[█▒░]/g) ?? []).length, 24)
     t.equal((bar.match(/█/g) ?? []).length === 24, done === 7)
   }
-  t.match(stageBars({ ...job, stages: [stage('map', { total: 0 })] }, names, new Map(), paint)[0], '█'.repeat(24), 'a stage without tasks is over')
+  t.match(stageBars({ ...job, stages: [stage('map', { total: 0 })] }, names, new Map(), paint)[1], '█'.repeat(24), 'a stage without tasks is over')
   t.end()
 })
 
