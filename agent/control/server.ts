@@ -54,7 +54,8 @@ export async function listen({ socket, routes, log }: { readonly socket: string;
     const leaving = new AbortController()
     response.once('close', () => leaving.abort())
     const signal = AbortSignal.any([leaving.signal, ending.signal])
-    const url = new URL(request.url ?? '/', 'http://agent')
+    // Joined, not resolved: whatever stands in the request line is a path, `//` too.
+    const url = new URL(`http://agent/${(request.url ?? '').replace(/^\//, '')}`)
     try {
       const found = match(routes, request.method ?? 'GET', url.pathname)
       const answer = await found.route.answer({ params: found.params, query: url.searchParams, signal, body: request, json: () => jsonOf(request) })
@@ -83,12 +84,23 @@ export async function listen({ socket, routes, log }: { readonly socket: string;
 function match(routes: readonly Route[], method: string, path: string): { route: Route; params: string[] } {
   for (const route of routes) {
     const groups = route.path.exec(path)
-    if (groups !== null && route.method === method) return { route, params: groups.slice(1).map(decodeURIComponent) }
+    if (groups === null || route.method !== method) continue
+    const params = decoded(groups.slice(1))
+    if (params !== undefined) return { route, params }
   }
   throw new IpdcError('NOT_FOUND', {
     message: `The agent has no ${method} ${path}`,
     hint: 'Client and agent may be of different versions: ipdc down, then try again',
   })
+}
+
+/** Undefined where a part is no percent-encoded text. */
+function decoded(parts: readonly string[]): string[] | undefined {
+  try {
+    return parts.map(decodeURIComponent)
+  } catch {
+    return undefined
+  }
 }
 
 async function send(response: ServerResponse, answer: Answer, signal: AbortSignal): Promise<void> {
@@ -100,16 +112,27 @@ async function send(response: ServerResponse, answer: Answer, signal: AbortSigna
     answer.held(signal)
     signal.addEventListener('abort', () => response.end())
   } else if ('lines' in answer) {
-    response.writeHead(200, { 'content-type': 'application/x-ndjson' })
-    for await (const line of answer.lines) await write(response, `${JSON.stringify(line)}\n`, signal)
-    response.end()
+    await stream(response, 'application/x-ndjson', ndjson(answer.lines), signal)
   } else {
-    const chunks = answer.bytes[Symbol.asyncIterator]()
+    await stream(response, 'application/octet-stream', answer.bytes, signal)
+  }
+}
+
+async function* ndjson(lines: AsyncIterable<unknown>): AsyncGenerator<string> {
+  for await (const line of lines) yield `${JSON.stringify(line)}\n`
+}
+
+async function stream(response: ServerResponse, type: string, source: AsyncIterable<string | Uint8Array>, signal: AbortSignal): Promise<void> {
+  const chunks = source[Symbol.asyncIterator]()
+  try {
     // The first chunk comes before the head: what cannot be read at all still answers with its error.
     let turn = await chunks.next()
-    response.writeHead(200, { 'content-type': 'application/octet-stream' })
+    response.writeHead(200, { 'content-type': type })
     for (; turn.done !== true; turn = await chunks.next()) await write(response, turn.value, signal)
     response.end()
+  } finally {
+    // A client that left must not leave its source open.
+    await chunks.return?.()
   }
 }
 
