@@ -157,7 +157,14 @@ export function conformance(t: Test, { open }: Adapter): void {
   })
 
   t.test('nothing of the agent’s environment is there', async (t) => {
+    process.env.IPDC_TEST_SECRET = 'not for tasks'
+    t.teardown(() => delete process.env.IPDC_TEST_SECRET)
     const b = await bench(t)
-    t.same(await b.try({ what: 'environment' }), [])
+    const names = (await b.try({ what: 'environment' })) as string[]
+    // The test runner puts names of its own into every thread.
+    t.same(
+      names.filter((name) => !name.startsWith('_TAPJS')),
+      [],
+    )
   })
 }
