@@ -156,7 +156,7 @@ async function bytesOf(content: Content): Promise<Uint8Array> {
 }
 
 /** What a task may touch: what it names, what lies below that, and what it made. */
-export function taskContext(store: KindStore, task: unknown, { name = 'task', signal = new AbortController().signal } = {}): TaskContext {
+export function taskContext(store: KindStore, task: unknown, { name = 'task', signal = new AbortController().signal, scratch = '/nowhere' } = {}): TaskContext {
   const own = cidsIn(task)
   const mine = (artifact: Artifact): Artifact => {
     own.add(artifact.cid)
@@ -185,7 +185,7 @@ export function taskContext(store: KindStore, task: unknown, { name = 'task', si
     signal,
     log: silent,
     store: forTask,
-    scratch: '/nowhere',
+    scratch,
     state: notHere('state'),
     progress: (fraction) => {
       if (!(fraction >= 0 && fraction <= 1)) throw new RangeError(`progress ${fraction}`)

@@ -22,3 +22,8 @@ export function hashRest(bytes: Uint8Array, from: number, to: number): number {
   for (let i = from; i < to; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193)
   return hash
 }
+
+/** Ones in the first `count` bytes of a word of four. */
+export function firstBytes(count: number): number {
+  return count >= 4 ? -1 : count <= 0 ? 0 : (1 << (count * 8)) - 1
+}

@@ -1,17 +1,15 @@
-/** A map task: counts the words of its split, and puts them sorted into one file for each reducer. Counting here is the combiner. */
+/** A map task: counts the words of its split, and puts them into one file for each reducer. Counting here is the combiner. */
 import * as v from 'valibot'
 import { decode } from '../../core/cbor.ts'
 import type { TaskContext, TreeEntry } from '../../core/kind.ts'
-import { type Keys, orderKeys } from './order.ts'
+import { dealKeys, keysOf } from './keys.ts'
 import { encodePairs } from './pairs.ts'
 import { readPieces } from './pieces.ts'
-import { createTable } from './table.ts'
+import { createTable, type Table, type TableOptions } from './table.ts'
 import { type MapResult, type MapTask, nameOf, Piece } from './task.ts'
 import { createWords } from './words.ts'
 
-export interface MapLimits {
-  /** Of the table. @default 64 MiB (bytes) */
-  readonly limitBytes?: number
+export interface MapLimits extends Pick<TableOptions, 'limitBytes'> {
   /** @default 16 MiB (bytes) */
   readonly maxWordBytes?: number
 }
@@ -32,7 +30,7 @@ export async function map(task: MapTask, ctx: TaskContext, limits: MapLimits = {
     ctx.progress(Math.min(1, read / all))
   }
 
-  const manifest = await ctx.store.addTree(partitions(orderKeys(table, task.k), task.k), `map-${nameOf(task.split)}`)
+  const manifest = await ctx.store.addTree(partitions(table, task.k), `map-${nameOf(task.split)}`)
   return { is: 'map', manifest: manifest.cid, size: manifest.size, words: words.total, distinct: table.size }
 }
 
@@ -42,7 +40,8 @@ async function piecesOf({ index, split }: MapTask, { store }: TaskContext): Prom
   return v.parse(v.array(Piece), decode(Buffer.concat(chunks)))
 }
 
-/** One at a time: a partition is sorted and encoded when the store asks for it. */
-function* partitions(keys: Keys, k: number): Iterable<TreeEntry> {
-  for (let partition = 0; partition < k; partition++) yield { path: nameOf(partition), content: encodePairs(keys, keys.of(partition)) }
+/** One at a time: a partition is encoded when the store asks for it. */
+function* partitions(table: Table, k: number): Iterable<TreeEntry> {
+  const keys = keysOf(table)
+  for (const [partition, numbers] of dealKeys(keys, k).entries()) yield { path: nameOf(partition), content: encodePairs(keys, numbers) }
 }

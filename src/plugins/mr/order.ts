@@ -1,19 +1,8 @@
 /**
- * The keys of a table, by partition and then by key bytes. Five bytes of a key and the number of its cell make one 64-bit
- * number, so that the machine's own sort of numbers does the work; keys that agree in these bytes are sorted by the next five.
+ * Keys in order of their bytes. Five bytes of a key and its number make one 64-bit number, so that the machine's own sort of
+ * numbers does the work; keys that agree in these bytes are sorted by the next five.
  */
-import { partitionOf } from './hash.ts'
-import { cellBytes, cellShift, countField, countShift, field, inlineBytes, type Table } from './table.ts'
-
-export interface Keys {
-  /** Numbers of the keys of a partition, in order of their bytes. */
-  of(partition: number): Uint32Array
-  /** The bytes that a key lies in, from `startOf` on. */
-  bytesOf(number: number): Uint8Array
-  startOf(number: number): number
-  lengthOf(number: number): number
-  countOf(number: number): number
-}
+import type { Keys } from './keys.ts'
 
 const prefixBytes = 5
 /** Fewer than this are compared pair by pair. */
@@ -21,41 +10,12 @@ const few = 12
 /** Keys that agree in more bytes than this are compared whole: such are rare, and the steps below must end. */
 const maxDepth = 320
 
-export function orderKeys({ cells, counts, arena, size }: Table, k: number): Keys {
-  const inCells = new Uint8Array(cells.buffer)
-  const lengthOf = (number: number) => cells[(number << cellShift) + field.length] as number
-  const bytesOf = (number: number) => (lengthOf(number) <= inlineBytes ? inCells : arena)
-  const startOf = (number: number) => (lengthOf(number) <= inlineBytes ? number * cellBytes : (cells[(number << cellShift) + field.place] as number))
-
-  const { numbers, starts } = deal()
-
-  /** Deals the keys to their partitions: how many each gets, then which. */
-  function deal() {
-    const partitions = new Uint16Array(size)
-    const starts = new Uint32Array(k + 1)
-    for (let number = 0; number < size; number++) {
-      const start = startOf(number)
-      const partition = partitionOf(bytesOf(number), start, start + lengthOf(number), k)
-      partitions[number] = partition
-      starts[partition + 1] = (starts[partition + 1] as number) + 1
-    }
-    for (let i = 0; i < k; i++) starts[i + 1] = (starts[i + 1] as number) + (starts[i] as number)
-    const next = starts.slice()
-    const numbers = new Uint32Array(size)
-    for (let number = 0; number < size; number++) {
-      const partition = partitions[number] as number
-      const at = next[partition] as number
-      numbers[at] = number
-      next[partition] = at + 1
-    }
-    return { numbers, starts }
-  }
-
-  function of(partition: number): Uint32Array {
-    const own = numbers.subarray(starts[partition], starts[partition + 1])
-    sort(own, 0)
-    return own
-  }
+/** The numbers of all keys. */
+export function orderKeys(keys: Keys): Uint32Array {
+  const { bytesOf, startOf, lengthOf } = keys
+  const numbers = Uint32Array.from({ length: keys.size }, (_, number) => number)
+  sort(numbers, 0)
+  return numbers
 
   /** Sorts keys that agree in their first `depth` bytes. */
   function sort(own: Uint32Array, depth: number): void {
@@ -69,8 +29,13 @@ export function orderKeys({ cells, counts, arena, size }: Table, k: number): Key
     const halves = new Uint32Array(packed.buffer)
     for (let i = 0; i < own.length; i++) {
       const number = own[i] as number
-      halves[2 * i] = (byteAt(number, depth + 4) << 24) | number
-      halves[2 * i + 1] = (byteAt(number, depth) << 24) | (byteAt(number, depth + 1) << 16) | (byteAt(number, depth + 2) << 8) | byteAt(number, depth + 3)
+      const [bytes, start, length] = [bytesOf(number), startOf(number) + depth, lengthOf(number) - depth]
+      halves[2 * i] = (byteAt(bytes, start, 4, length) << 24) | number
+      halves[2 * i + 1] =
+        (byteAt(bytes, start, 0, length) << 24) |
+        (byteAt(bytes, start, 1, length) << 16) |
+        (byteAt(bytes, start, 2, length) << 8) |
+        byteAt(bytes, start, 3, length)
     }
     packed.sort()
     for (let i = 0; i < own.length; i++) own[i] = (halves[2 * i] as number) & 0xffffff
@@ -81,12 +46,6 @@ export function orderKeys({ cells, counts, arena, size }: Table, k: number): Key
       if (i - start > 1) sort(own.subarray(start, i), depth + prefixBytes)
       start = i
     }
-  }
-
-  /** 0 after a key's end: a key comes before those that it is the beginning of, and `compare` tells it from one that ends in NULs. */
-  function byteAt(number: number, i: number): number {
-    if (i < inlineBytes) return inCells[number * cellBytes + i] as number
-    return i < lengthOf(number) ? (arena[startOf(number) + i] as number) : 0
   }
 
   function sortByPairs(own: Uint32Array, depth: number): void {
@@ -107,6 +66,9 @@ export function orderKeys({ cells, counts, arena, size }: Table, k: number): Key
     }
     return lengthA - lengthB
   }
+}
 
-  return { of, bytesOf, startOf, lengthOf, countOf: (number) => counts[(number << countShift) + countField] as number }
+/** 0 after a key's end: a key comes before those that it is the beginning of, and `compare` tells it from one that ends in NULs. */
+function byteAt(bytes: Uint8Array, start: number, i: number, length: number): number {
+  return i < length ? (bytes[start + i] as number) : 0
 }

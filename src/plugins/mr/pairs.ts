@@ -1,101 +1,89 @@
 /**
- * The form of a partition on its way from a mapper to a reducer: pairs of key and count, in order of key bytes, each key once.
+ * The form of a partition on its way from a mapper to a reducer: pairs of key and count.
  *
  *   partition := version (1 byte, 0x01) pair*
- *   pair      := shared rest bytes[rest] count
+ *   pair      := length key[length] count
  *
- * `shared` is how many bytes the key has in common with the key before it, `rest` how many follow. Numbers are unsigned LEB128,
- * at most 2^53 - 1, in their shortest form. Equal pairs are equal bytes.
+ * Numbers are unsigned LEB128, at most 2^53 - 1, in their shortest form. A mapper writes each key once, in the order in which the
+ * keys first occur in its split: so the same split gives the same bytes, whoever maps it, and nobody sorts what a reducer adds up.
  */
 import { IpdcError } from '../../core/errors.ts'
-import type { Keys } from './order.ts'
-import { maxWordBytes } from './words.ts'
+import type { Keys } from './keys.ts'
+import { isSpace, maxWordBytes } from './words.ts'
 
 export const version = 1
 /** The longest form of a number. */
 const maxNumberBytes = 8
 
-/** The pairs of some keys, which are in order. */
+/** The pairs of these keys, in this order. */
 export function encodePairs(keys: Keys, numbers: Uint32Array): Uint8Array {
-  let out = new Uint8Array(1024 + numbers.length * 12)
+  let out = new Uint8Array(64 + numbers.length * 12)
   let at = 0
   out[at++] = version
-  let before: Uint8Array = out
-  let [beforeStart, beforeLength] = [0, 0]
   for (const number of numbers) {
     const [bytes, start, length] = [keys.bytesOf(number), keys.startOf(number), keys.lengthOf(number)]
-    let shared = 0
-    while (shared < length && shared < beforeLength && bytes[start + shared] === before[beforeStart + shared]) shared++
-    const need = at + length - shared + 3 * maxNumberBytes
+    const need = at + length + 2 * maxNumberBytes
     if (need > out.length) out = grown(out, need)
-    at = writeNumber(out, at, shared)
-    at = writeNumber(out, at, length - shared)
-    for (let i = shared; i < length; i++) out[at++] = bytes[start + i] as number
+    at = writeNumber(out, at, length)
+    for (let i = 0; i < length; i++) out[at++] = bytes[start + i] as number
     at = writeNumber(out, at, keys.countOf(number))
-    ;[before, beforeStart, beforeLength] = [bytes, start, length]
   }
   return out.subarray(0, at)
 }
 
-/** A place in a partition: the pair it stands at. Fed with bytes from outside, believes nothing. */
+/** A place in a partition: the pair it stands at, `length` bytes of `bytes` from `start` on. Fed with bytes from outside, believes nothing. */
 export interface PairCursor {
-  key: Uint8Array
+  /** At least 12 more bytes follow each key. */
+  bytes: Uint8Array
+  /** The same bytes. */
+  view: DataView
+  start: number
   length: number
   count: number
-  /** The key's first six bytes as a number, and the next six: zero-padded, so order of numbers is order of keys where they differ. */
-  first: number
-  second: number
   /** Goes to the next pair: false where more bytes are wanted, or all are read. @throws BAD_DATA */
   next(): boolean
   /** @throws BAD_DATA when it is the end and a pair is not whole */
   feed(chunk: Uint8Array | undefined): void
 }
 
+const slack = 12
+
 export function createPairCursor(what: string): PairCursor {
-  const cursor: PairCursor = { key: new Uint8Array(64), length: -1, count: 0, first: 0, second: 0, next, feed }
-  let bytes: Uint8Array = new Uint8Array(0)
+  const empty = new Uint8Array(slack)
+  const cursor: PairCursor = { bytes: empty, view: new DataView(empty.buffer), start: 0, length: 0, count: 0, next, feed }
   let at = 0
+  let end = 0
   let begun = false
+  /** Where the number ended that was read last. */
+  let after = 0
 
   function next(): boolean {
-    if (!begun && at < bytes.length) {
+    const { bytes } = cursor
+    if (!begun && at < end) {
       if (bytes[at++] !== version) throw bad('is of another version')
       begun = true
     }
-    const shared = readNumber(at)
-    const rest = shared < 0 ? shared : readNumber(after)
-    if (rest < 0) return false
-    const from = after
-    if (shared > Math.max(cursor.length, 0) || shared + rest > maxWordBytes) throw bad('has a key of a wrong length')
-    if (from + rest > bytes.length) return false
-    const count = readNumber(from + rest)
+    const length = readNumber(at)
+    if (length < 0) return false
+    const start = after
+    if (length === 0 || length > maxWordBytes) throw bad('has a key of a wrong length')
+    if (start + length > end) return false
+    const count = readNumber(start + length)
     if (count < 0) return false
-    // Also forbids a key that is there twice, and an empty one.
-    if (rest === 0 || (shared < cursor.length && (bytes[from] as number) <= (cursor.key[shared] as number))) throw bad('is not in order')
     if (count === 0) throw bad('has a count of 0')
-    stand(shared, from, shared + rest)
+    // It would be more than one line of the result, or more than one field.
+    for (let i = start; i < start + length; i++) if (isSpace[bytes[i] as number] === 1) throw bad('has white space in a key')
+    cursor.start = start
+    cursor.length = length
     cursor.count = count
     at = after
     return true
   }
 
-  function stand(shared: number, from: number, length: number): void {
-    if (length > cursor.key.length) cursor.key = grown(cursor.key, length)
-    const { key } = cursor
-    for (let i = shared; i < length; i++) key[i] = bytes[from + i - shared] as number
-    for (let i = length; i < numbered && i < cursor.length; i++) key[i] = 0
-    cursor.length = length
-    if (shared < numbered / 2) cursor.first = sixBytes(key, 0)
-    cursor.second = sixBytes(key, numbered / 2)
-  }
-
-  /** Where the number ended that was read last. */
-  let after = 0
-
   /** -1 where bytes are missing. */
   function readNumber(from: number): number {
-    if (from >= bytes.length) return -1
-    const byte = bytes[from] as number
+    const byte = cursor.bytes[from] as number
+    if (from >= end) return -1
     if (byte >= 0x80) return readLongNumber(from)
     after = from + 1
     return byte
@@ -104,8 +92,8 @@ export function createPairCursor(what: string): PairCursor {
   function readLongNumber(from: number): number {
     let value = 0
     let scale = 1
-    for (let i = from; i < bytes.length; i++) {
-      const byte = bytes[i] as number
+    for (let i = from; i < end; i++) {
+      const byte = cursor.bytes[i] as number
       value += (byte & 0x7f) * scale
       if (byte < 0x80) {
         if (!Number.isSafeInteger(value) || byte === 0) throw bad('has a number that is not in its form')
@@ -120,18 +108,17 @@ export function createPairCursor(what: string): PairCursor {
 
   function feed(chunk: Uint8Array | undefined): void {
     if (chunk === undefined) {
-      if (at < bytes.length || !begun) throw bad('ends too early')
+      if (at < end || !begun) throw bad('ends too early')
       return
     }
-    const left = bytes.length - at
-    if (left === 0) bytes = chunk
-    else {
-      const joined = new Uint8Array(left + chunk.length)
-      joined.set(bytes.subarray(at))
-      joined.set(chunk, left)
-      bytes = joined
-    }
+    const left = cursor.bytes.subarray(at, end)
+    const joined = new Uint8Array(left.length + chunk.length + slack)
+    joined.set(left)
+    joined.set(chunk, left.length)
+    cursor.bytes = joined
+    cursor.view = new DataView(joined.buffer)
     at = 0
+    end = left.length + chunk.length
   }
 
   function bad(why: string): IpdcError {
@@ -139,15 +126,6 @@ export function createPairCursor(what: string): PairCursor {
   }
 
   return cursor
-}
-
-/** Bytes of a key that `first` and `second` hold. */
-export const numbered = 12
-
-function sixBytes(key: Uint8Array, at: number): number {
-  const high = ((key[at] as number) << 16) | ((key[at + 1] as number) << 8) | (key[at + 2] as number)
-  const low = ((key[at + 3] as number) << 16) | ((key[at + 4] as number) << 8) | (key[at + 5] as number)
-  return high * 0x1000000 + low
 }
 
 function writeNumber(out: Uint8Array, at: number, value: number): number {

@@ -1,57 +1,62 @@
-/** A reduce task: merges its partition of every map into one sorted part. Its memory is a window on each partition, whatever their sizes. */
+/** A reduce task: adds up its partition of every map, and writes the sums as one part in order of key bytes. */
 import type { Address } from '../../core/cids.ts'
-import type { TaskContext } from '../../core/kind.ts'
-import { mergeLines, type Run } from './merge.ts'
+import type { TaskContext, TaskStore } from '../../core/kind.ts'
 import { createPairCursor } from './pairs.ts'
+import { createSums } from './sums.ts'
+import type { TableOptions } from './table.ts'
 import { nameOf, partName, type ReduceResult, type ReduceTask } from './task.ts'
 
-/** All windows together. @default 32 MiB (bytes) */
-const windowsBytes = 32 << 20
-const minWindowBytes = 16 << 10
-const maxWindowBytes = 1 << 20
-/** Partitions that are asked for at once in the beginning. */
-const atOnce = 8
+/** Partitions whose first bytes are asked for before their turn: from another node, each is a wait. */
+const ahead = 8
 
 /** @throws BAD_DATA when a partition does not have its form */
-export async function reduce({ maps, count, partition }: ReduceTask, ctx: TaskContext, { windowBytes = windowOf(count) } = {}): Promise<ReduceResult> {
-  ctx.signal.throwIfAborted()
-  const runs: Run[] = []
-  const totals = { words: 0, distinct: 0 }
-  let ended = 0
-  for (let from = 0; from < count; from += atOnce) {
-    const some = Array.from({ length: Math.min(atOnce, count - from) }, (_, i) => openRun(`${maps}/${nameOf(from + i)}/${nameOf(partition)}`))
-    const begun = await Promise.all(some.map((run) => run.refill()))
-    runs.push(...some.filter((_, i) => begun[i]))
-  }
-  const part = await ctx.store.addFile(mergeLines(runs, totals), partName(partition))
-  return { is: 'reduce', part: part.cid, size: part.size, ...totals }
-
-  function openRun(address: Address): Run {
+export async function reduce({ maps, count, partition }: ReduceTask, ctx: TaskContext, limits: Pick<TableOptions, 'limitBytes'> = {}): Promise<ReduceResult> {
+  const sums = createSums(ctx.scratch, limits)
+  const addresses = Array.from({ length: count }, (_, map) => `${maps}/${nameOf(map)}/${nameOf(partition)}`)
+  let read = 0
+  for await (const { address, chunks } of openAhead(addresses, ctx.store)) {
     const cursor = createPairCursor(address)
-    let offset = 0
-    let isEnd = false
-
-    async function refill(): Promise<boolean> {
-      while (!isEnd) {
-        ctx.signal.throwIfAborted()
-        let read = 0
-        for await (const chunk of ctx.store.cat(address, offset, windowBytes)) {
-          cursor.feed(chunk)
-          read += chunk.length
-        }
-        offset += read
-        isEnd = read < windowBytes
-        if (cursor.next()) return true
-      }
-      cursor.feed(undefined)
-      ctx.progress(++ended / count)
-      return false
+    for await (const chunk of chunks) {
+      ctx.signal.throwIfAborted()
+      cursor.feed(chunk)
+      while (cursor.next()) while (!sums.add(cursor)) await sums.spill()
     }
-
-    return { cursor, refill }
+    cursor.feed(undefined)
+    ctx.progress(++read / count)
   }
+  ctx.signal.throwIfAborted()
+  const totals = { words: 0, distinct: 0 }
+  const part = await ctx.store.addFile(sums.lines(totals), partName(partition))
+  return { is: 'reduce', part: part.cid, size: part.size, ...totals }
 }
 
-function windowOf(count: number): number {
-  return Math.min(maxWindowBytes, Math.max(minWindowBytes, Math.floor(windowsBytes / Math.max(1, count))))
+interface Opened {
+  readonly address: Address
+  readonly chunks: AsyncIterable<Uint8Array>
+}
+
+/** In order. Of the next few, the first chunk is on its way. */
+async function* openAhead(addresses: readonly Address[], store: Pick<TaskStore, 'cat'>): AsyncIterable<Opened> {
+  const coming: Opened[] = []
+  for (const address of addresses) {
+    coming.push({ address, chunks: begun(store.cat(address)) })
+    const first = coming.length > ahead ? coming.shift() : undefined
+    if (first !== undefined) yield first
+  }
+  yield* coming
+}
+
+/** The same chunks, the first of which is asked for now. */
+function begun(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  const iterator = chunks[Symbol.asyncIterator]()
+  const first = iterator.next()
+  // It is thrown where it is awaited; until then nobody listens.
+  first.catch(() => undefined)
+  return (async function* () {
+    try {
+      for (let turn = await first; turn.done !== true; turn = await iterator.next()) yield turn.value
+    } finally {
+      await iterator.return?.()
+    }
+  })()
 }

@@ -34,7 +34,7 @@ const textPerKey = 64
 export interface TableOptions {
   /** @default 64 MiB */
   readonly limitBytes?: number
-  /** Length of the text whose words will be counted. @default 0 (bytes): unknown */
+  /** Length of the text whose words will be counted. @default unknown (bytes) */
   readonly textBytes?: number
 }
 
@@ -50,8 +50,8 @@ export interface Table {
   /** The same memory as `cells`. */
   counts: Float64Array
   arena: Uint8Array
-  /** Counts the key of `length` bytes at `at`, whose first 12 bytes are the three words. @throws TABLE_FULL */
-  add(bytes: Uint8Array, at: number, length: number, w0: number, w1: number, w2: number, hash: number): void
+  /** Counts the key of `length` bytes at `at`, whose first 12 bytes are the three words. False, and nothing done, where it is new and has no room. */
+  add(bytes: Uint8Array, at: number, length: number, w0: number, w1: number, w2: number, hash: number, times: number): boolean
 }
 
 export function createTable({ limitBytes = tableBytes, textBytes = 0 }: TableOptions = {}): Table {
@@ -62,20 +62,19 @@ export function createTable({ limitBytes = tableBytes, textBytes = 0 }: TableOpt
   /** Bytes of the arena that are taken. */
   let top = 0
 
-  function add(bytes: Uint8Array, at: number, length: number, w0: number, w1: number, w2: number, hash: number): void {
+  function add(bytes: Uint8Array, at: number, length: number, w0: number, w1: number, w2: number, hash: number, times: number): boolean {
     const { index, cells, counts } = table
     const mask = index.length - 1
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const number = (index[slot] as number) - 1
-      if (number < 0) break
+      if (number < 0) return insert(bytes, at, length, w0, w1, w2, hash, times)
       const cell = number << cellShift
       if (cells[cell] !== w0 || cells[cell + 1] !== w1 || cells[cell + 2] !== w2 || cells[cell + field.length] !== length) continue
       if (length > inlineBytes && !isAt(cells[cell + field.place] as number, bytes, at, length)) continue
       const count = (number << countShift) + countField
-      counts[count] = (counts[count] as number) + 1
-      return
+      counts[count] = (counts[count] as number) + times
+      return true
     }
-    insert(bytes, at, length, w0, w1, w2, hash)
   }
 
   function isAt(place: number, bytes: Uint8Array, at: number, length: number): boolean {
@@ -84,8 +83,9 @@ export function createTable({ limitBytes = tableBytes, textBytes = 0 }: TableOpt
     return true
   }
 
-  function insert(bytes: Uint8Array, at: number, length: number, w0: number, w1: number, w2: number, hash: number): void {
-    if (table.size === capacity) grow()
+  function insert(bytes: Uint8Array, at: number, length: number, w0: number, w1: number, w2: number, hash: number, times: number): boolean {
+    if (table.size === capacity && !grow()) return false
+    if (length > inlineBytes && top + length > table.arena.length && !growArena(top + length)) return false
     const { cells } = table
     const cell = table.size << cellShift
     cells[cell] = w0
@@ -94,13 +94,13 @@ export function createTable({ limitBytes = tableBytes, textBytes = 0 }: TableOpt
     cells[cell + field.length] = length
     cells[cell + field.hash] = hash
     if (length > inlineBytes) {
-      if (top + length > table.arena.length) growArena(top + length)
       table.arena.set(bytes.subarray(at, at + length), top)
       cells[cell + field.place] = top
       top += length
     }
-    table.counts[(table.size << countShift) + countField] = 1
+    table.counts[(table.size << countShift) + countField] = times
     enter(table.size++)
+    return true
   }
 
   /** Puts a cell's number at the first free place of the index. */
@@ -112,8 +112,8 @@ export function createTable({ limitBytes = tableBytes, textBytes = 0 }: TableOpt
     index[slot] = number + 1
   }
 
-  function grow(): void {
-    hold(capacity * 2, table.arena.length)
+  function grow(): boolean {
+    if (!fits(capacity * 2, table.arena.length)) return false
     capacity *= 2
     const cells = new Int32Array(capacity << cellShift)
     cells.set(table.cells)
@@ -121,23 +121,21 @@ export function createTable({ limitBytes = tableBytes, textBytes = 0 }: TableOpt
     table.counts = new Float64Array(cells.buffer)
     table.index = new Int32Array(capacity * 2)
     for (let number = 0; number < table.size; number++) enter(number)
+    return true
   }
 
-  function growArena(need: number): void {
+  function growArena(need: number): boolean {
     let length = table.arena.length
     while (length < need) length *= 2
-    hold(capacity, length)
+    if (!fits(capacity, length)) return false
     const arena = new Uint8Array(length)
     arena.set(table.arena)
     table.arena = arena
+    return true
   }
 
-  function hold(capacity: number, arenaLength: number): void {
-    if (bytesOf(capacity) + arenaLength <= limitBytes && capacity <= maxCells) return
-    throw new IpdcError('TABLE_FULL', {
-      message: `More than ${table.size} distinct words in one split: they do not fit into a table of ${Math.floor(limitBytes / 2 ** 20)} MiB`,
-      hint: 'Cut the input into smaller splits: --split 4MiB',
-    })
+  function fits(capacity: number, arenaLength: number): boolean {
+    return bytesOf(capacity) + arenaLength <= limitBytes && capacity <= maxCells
   }
 
   return table
@@ -145,4 +143,8 @@ export function createTable({ limitBytes = tableBytes, textBytes = 0 }: TableOpt
 
 function bytesOf(capacity: number): number {
   return capacity * (cellBytes + 8)
+}
+
+export function tableFull({ size }: Table, hint: string): IpdcError {
+  return new IpdcError('TABLE_FULL', { message: `A task met more than ${size} distinct words, and its table has no room for more`, hint })
 }

@@ -4,8 +4,8 @@
  * may lie across any number of them.
  */
 import { IpdcError } from '../../core/errors.ts'
-import { hashRest, hashWords } from './hash.ts'
-import { cellShift, countField, countShift, field, inlineBytes, type Table } from './table.ts'
+import { firstBytes, hashRest, hashWords } from './hash.ts'
+import { cellShift, countField, countShift, field, inlineBytes, type Table, tableFull } from './table.ts'
 
 /** A longer word is an error, not a reason to take all memory. @default 16 MiB (bytes) */
 export const maxWordBytes = 16 << 20
@@ -104,9 +104,9 @@ export function createWords(table: Table, { ignoreCase, maxWordBytes: most = max
         // The word goes on: it is longer than 12 bytes, or holds control characters.
         while (isSpace[bytes[at + length] as number] === 0) length++
         if (length > most) throw tooLong()
-        w0 = view.getInt32(at, true) & first(length)
-        w1 = view.getInt32(at + 4, true) & first(length - 4)
-        w2 = view.getInt32(at + 8, true) & first(length - 8)
+        w0 = view.getInt32(at, true) & firstBytes(length)
+        w1 = view.getInt32(at + 4, true) & firstBytes(length - 4)
+        w2 = view.getInt32(at + 8, true) & firstBytes(length - 8)
         if (length > mostInline) rest = hashRest(bytes, at + mostInline, at + length)
       } else if (length === 0) {
         at++
@@ -127,7 +127,7 @@ export function createWords(table: Table, { ignoreCase, maxWordBytes: most = max
         const count = (number << countShift) + countField
         counts[count] = (counts[count] as number) + 1
       } else {
-        table.add(bytes, at, length, w0, w1, w2, hash)
+        if (!table.add(bytes, at, length, w0, w1, w2, hash, 1)) throw tableFull(table, 'Cut the input into smaller splits: --split 4MiB')
         ;({ index, cells, counts } = table)
         mask = index.length - 1
       }
@@ -157,13 +157,9 @@ function makeWindow(room: number) {
 }
 
 const space = 0x20
-const isSpace = new Uint8Array(256)
+/** 1 for the six bytes that end a word. */
+export const isSpace = new Uint8Array(256)
 for (const code of [0x20, 0x09, 0x0a, 0x0b, 0x0c, 0x0d]) isSpace[code] = 1
-
-/** Ones in the first `count` bytes of a word. */
-function first(count: number): number {
-  return count >= 4 ? -1 : count <= 0 ? 0 : (1 << (count * 8)) - 1
-}
 
 /** ASCII only: what a letter is must not depend on a version of Unicode. */
 function fold(bytes: Uint8Array, from: number, to: number): void {

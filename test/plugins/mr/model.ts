@@ -1,5 +1,8 @@
 /** The word count as a beginner writes it, on whole files in memory: what the fast one must equal. Strings hold one byte a character. */
 import { partitionOf } from '../../../src/plugins/mr/hash.ts'
+import { keysOf } from '../../../src/plugins/mr/keys.ts'
+import { orderKeys } from '../../../src/plugins/mr/order.ts'
+import type { Table } from '../../../src/plugins/mr/table.ts'
 
 const space = /[ \t\n\v\f\r]+/
 
@@ -24,4 +27,13 @@ export function partsOf(files: readonly Uint8Array[], k: number, ignoreCase = fa
     parts[partitionOf(bytes, 0, bytes.length, k)] += `${word}\t${count}\n`
   }
   return parts
+}
+
+/** What a table holds, in order of bytes. */
+export function entriesOf(table: Table): [key: string, count: number][] {
+  const keys = keysOf(table)
+  return Array.from(orderKeys(keys), (number) => {
+    const start = keys.startOf(number)
+    return [Buffer.from(keys.bytesOf(number).subarray(start, start + keys.lengthOf(number))).toString('latin1'), keys.countOf(number)]
+  })
 }

@@ -1,40 +1,40 @@
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { partitionOf } from '../../../src/plugins/mr/hash.ts'
-import { orderKeys } from '../../../src/plugins/mr/order.ts'
-import { createTable } from '../../../src/plugins/mr/table.ts'
+import { dealKeys, keysOf } from '../../../src/plugins/mr/keys.ts'
+import { createTable, type Table } from '../../../src/plugins/mr/table.ts'
 import { createWords } from '../../../src/plugins/mr/words.ts'
+import { entriesOf } from './model.ts'
 
-function ordered(words: readonly Buffer[], k: number): Buffer[][] {
+const anyByte = fc.oneof(fc.constantFrom(0, 1, 0x61, 0x62, 0x7f, 0x80, 0xff), fc.nat(255)).filter((byte) => !' \t\n\v\f\r'.includes(String.fromCharCode(byte)))
+const anyKey = fc
+  .oneof(fc.array(anyByte, { minLength: 1, maxLength: 4 }), fc.array(anyByte, { minLength: 1, maxLength: 30 }))
+  .map((bytes) => Buffer.from(bytes))
+
+function tableOf(words: readonly Buffer[]): Table {
   const table = createTable()
   const into = createWords(table, { ignoreCase: false })
   for (const word of words) {
     into.push(word)
     into.end()
   }
-  const keys = orderKeys(table, k)
-  return Array.from({ length: k }, (_, partition) =>
-    Array.from(keys.of(partition), (number) => {
-      const start = keys.startOf(number)
-      return Buffer.from(keys.bytesOf(number).slice(start, start + keys.lengthOf(number)))
-    }),
-  )
+  return table
 }
 
-function check(t: Test, words: readonly Buffer[], k: number): void {
-  const distinct = [...new Map(words.map((word) => [word.toString('latin1'), word])).values()].sort(Buffer.compare)
-  for (const [partition, keys] of ordered(words, k).entries()) {
-    t.same(
-      keys,
-      distinct.filter((word) => partitionOf(word, 0, word.length, k) === partition),
-    )
-  }
+function check(t: Test, words: readonly Buffer[]): void {
+  const distinct = [...new Set(words.map((word) => word.toString('latin1')))]
+  // A character is a byte here.
+  const ordered = distinct.toSorted((a, b) => (a < b ? -1 : 1))
+  t.strictSame(
+    entriesOf(tableOf(words)).map(([key]) => key),
+    ordered,
+  )
 }
 
 t.test('keys that agree in their first 0 to 400 bytes come in order of bytes', async (t) => {
   for (const agree of [0, 1, 4, 5, 6, 10, 11, 12, 13, 20, 100, 318, 400]) {
     const words = Array.from({ length: 200 }, (_, i) => Buffer.from(`${'p'.repeat(agree)}${(i * 7919) % 1000}`))
-    check(t, words, 1)
+    check(t, words)
   }
 })
 
@@ -42,20 +42,30 @@ t.test('keys that differ in NULs at their end only come in order of length', asy
   check(
     t,
     Array.from({ length: 60 }, (_, i) => Buffer.concat([Buffer.from('a'), Buffer.alloc((i * 37) % 60)])),
-    1,
   )
   check(
     t,
     Array.from({ length: 500 }, (_, i) => Buffer.alloc(1 + ((i * 37) % 500))),
-    2,
   )
 })
 
-t.test('any keys come in order of bytes, each in the partition of its hash', async (t) => {
-  const byte = fc.oneof(fc.constantFrom(0, 1, 0x61, 0x62, 0x7f, 0x80, 0xff), fc.nat(255)).filter((byte) => !' \t\n\v\f\r'.includes(String.fromCharCode(byte)))
-  const key = fc.oneof(fc.array(byte, { minLength: 1, maxLength: 4 }), fc.array(byte, { minLength: 1, maxLength: 30 })).map((bytes) => Buffer.from(bytes))
+t.test('any keys come in order of bytes', async (t) => {
   fc.assert(
-    fc.property(fc.array(key, { maxLength: 300 }), fc.constantFrom(1, 2, 7, 64), (keys, k) => check(t, keys, k)),
+    fc.property(fc.array(anyKey, { maxLength: 300 }), (keys) => check(t, keys)),
+    { numRuns: 60, seed: 20_240_607 },
+  )
+})
+
+t.test('keys are dealt to the partition of their hash, in the order in which they were first met', async (t) => {
+  fc.assert(
+    fc.property(fc.array(anyKey, { maxLength: 100 }), fc.constantFrom(1, 2, 7, 64), (words, k) => {
+      const keys = keysOf(tableOf(words))
+      const distinct = [...new Set(words.map((word) => word.toString('latin1')))].map((key) => Buffer.from(key, 'latin1'))
+      t.strictSame(
+        dealKeys(keys, k).map((numbers) => [...numbers]),
+        Array.from({ length: k }, (_, partition) => [...distinct.keys()].filter((i) => partitionOf(distinct[i]!, 0, distinct[i]!.length, k) === partition)),
+      )
+    }),
     { numRuns: 60, seed: 20_240_607 },
   )
 })

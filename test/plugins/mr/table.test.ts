@@ -1,7 +1,7 @@
 import t from 'tap'
-import { orderKeys } from '../../../src/plugins/mr/order.ts'
 import { countField, createTable } from '../../../src/plugins/mr/table.ts'
 import { createWords } from '../../../src/plugins/mr/words.ts'
+import { entriesOf } from './model.ts'
 
 t.test('keeps more distinct keys than it began with room for, each with its count', async (t) => {
   const table = createTable()
@@ -11,8 +11,7 @@ t.test('keeps more distinct keys than it began with room for, each with its coun
   words.end()
   t.equal(table.size, 50_000)
   t.equal(words.total, 150_000)
-  const keys = orderKeys(table, 1)
-  t.ok(keys.of(0).every((number) => keys.countOf(number) === 3))
+  t.ok(entriesOf(table).every(([, count]) => count === 3))
 })
 
 t.test('more distinct keys than the limit are TABLE_FULL with a way out, short keys and long', async (t) => {
@@ -21,7 +20,7 @@ t.test('more distinct keys than the limit are TABLE_FULL with a way out, short k
     const fill = () => {
       for (let i = 0; i < 1e6; i++) words.push(Buffer.from(`${String(i).padStart(length, '0')} `))
     }
-    t.throws(fill, { code: 'TABLE_FULL', hint: /--split/, message: /table of 1 MiB/ })
+    t.throws(fill, { code: 'TABLE_FULL', hint: /--split/ })
   }
 })
 
@@ -38,5 +37,5 @@ t.test('counts go on past 2^32', async (t) => {
   words.push(Buffer.from('word '))
   table.counts[countField] = 2 ** 40
   words.push(Buffer.from('word '))
-  t.equal(orderKeys(table, 1).countOf(0), 2 ** 40 + 1)
+  t.same(entriesOf(table), [['word', 2 ** 40 + 1]])
 })

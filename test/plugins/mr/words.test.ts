@@ -1,23 +1,16 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { orderKeys } from '../../../src/plugins/mr/order.ts'
 import { createTable } from '../../../src/plugins/mr/table.ts'
 import { createWords, type WordsOptions } from '../../../src/plugins/mr/words.ts'
 import { random } from '../../fakes/random.ts'
-import { countsOf, wordsOf } from './model.ts'
+import { countsOf, entriesOf, wordsOf } from './model.ts'
 
 function count(chunks: readonly Uint8Array[], options: Partial<WordsOptions> = {}): Map<string, number> {
   const table = createTable()
   const words = createWords(table, { ignoreCase: false, ...options })
   for (const chunk of chunks) words.push(chunk)
   words.end()
-  const keys = orderKeys(table, 1)
-  return new Map(
-    Array.from(keys.of(0), (number) => {
-      const start = keys.startOf(number)
-      return [Buffer.from(keys.bytesOf(number).subarray(start, start + keys.lengthOf(number))).toString('latin1'), keys.countOf(number)]
-    }),
-  )
+  return new Map(entriesOf(table))
 }
 
 t.test('every byte is part of a word but six', async (t) => {
