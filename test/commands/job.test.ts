@@ -72,6 +72,15 @@ t.test('a job is cancelled; one that is closed stays as it is', async (t) => {
   t.match(watched.stderr, /Error JOB_CANCELLED/)
 })
 
+t.test('a result that is one file is that file in the folder', async (t) => {
+  const { home, id, fake } = await withJob(t, { hold: true })
+  const cid = fake.add('all of it')
+  fake.change(id, { state: 'done', root: { name: 'report', cid, size: 9 } })
+  const cwd = t.testdir()
+  t.equal((await ipdc(['job', 'result', id, '--output', 'out'], { home, cwd })).status, 0)
+  t.equal(await readFile(`${cwd}/out/${cid}`, 'utf8'), 'all of it')
+})
+
 t.test('the result files are written, and not over others unless forced', async (t) => {
   const { home, id, fake } = await withJob(t)
   const cwd = t.testdir({ full: { note: 'mine' } })

@@ -12,7 +12,7 @@ import type { Client } from '../../core/client/client.ts'
 import { IpdcError, wrap } from '../../core/errors.ts'
 import { cleanName, maxPathDepth } from '../../core/names.ts'
 
-/** @throws USAGE where the folder holds something already and nobody said `force`; NO_INPUT where it is no folder */
+/** @throws USAGE where the folder holds something already and nobody said `force`; IO where it is no folder */
 export async function checkFolder(folder: string, force: boolean): Promise<void> {
   const names = await readdir(folder).catch((error: unknown) => {
     if ((error as { code?: string }).code === 'ENOENT') return []
@@ -22,12 +22,15 @@ export async function checkFolder(folder: string, force: boolean): Promise<void>
   throw new IpdcError('USAGE', { message: `The folder ${folder} is not empty`, hint: 'Name another one, or write over it: --force' })
 }
 
-/** All that lies below a directory of the store, into the folder; gives what lies directly in it. @throws BAD_PATH, IO, DISK_FULL, NOT_FOUND */
+/** All that lies below a directory of the store, or a file alone, into the folder; gives what lies directly in it. @throws BAD_PATH, IO, DISK_FULL, NOT_FOUND */
 export async function saveTree(client: Client, address: Address, folder: string): Promise<Artifact[]> {
   await mkdir(folder, { recursive: true }).catch((error: unknown) => {
     throw wrap(error, 'IO', `Cannot make the folder ${folder}`)
   })
-  return saveBelow(client, address, folder, 1)
+  const { type, name, cid, size } = await client.stat(address)
+  if (type === 'directory') return saveBelow(client, address, folder, 1)
+  const file = { name: cleanName(name || cid), cid, size }
+  return [await saveAs(client, file, join(folder, file.name))]
 }
 
 /** A file as that file, a directory as that folder. @throws USAGE where something is there already and nobody said `force` */
