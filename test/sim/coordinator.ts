@@ -150,7 +150,7 @@ export function createSimCoordinator({ agenda, random, counts, checks, disks, pr
         count(counts, 'warning')
         return
       case 'fenced':
-        count(counts, 'fenced')
+        count(counts, `fenced: ${instruction.what}`)
         return
     }
   }
