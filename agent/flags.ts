@@ -46,11 +46,12 @@ export async function readStart(argv: readonly string[], env: Env = process.env)
   const given = {
     ...(await fileOf(join(home, 'ipdc.json'))),
     ...some({
-      name: flags.name ?? env.IPDC_NAME,
-      broker: flags.broker ?? env.IPDC_BROKER?.split(','),
-      serveBroker: whole('serve-broker', flags['serve-broker'] ?? env.IPDC_SERVE_BROKER),
-      slots: whole('slots', flags.slots ?? env.IPDC_SLOTS),
-      log: env.IPDC_LOG,
+      // An empty variable is one that is not set.
+      name: flags.name ?? (env.IPDC_NAME || undefined),
+      broker: flags.broker ?? (env.IPDC_BROKER || undefined)?.split(','),
+      serveBroker: whole('--serve-broker', flags['serve-broker']) ?? whole('IPDC_SERVE_BROKER', env.IPDC_SERVE_BROKER || undefined),
+      slots: whole('--slots', flags.slots) ?? whole('IPDC_SLOTS', env.IPDC_SLOTS || undefined),
+      log: env.IPDC_LOG || undefined,
     }),
   }
   const config = v.safeParse(Config, given)
@@ -63,18 +64,18 @@ export async function readStart(argv: readonly string[], env: Env = process.env)
   return {
     home,
     config: config.output,
-    companions: whole('companions', flags.companions),
+    companions: whole('--companions', flags.companions),
     until,
-    readyFd: whole('ready-fd', flags['ready-fd']),
-    lifelineFd: whole('lifeline-fd', flags['lifeline-fd']),
+    readyFd: whole('--ready-fd', flags['ready-fd']),
+    lifelineFd: whole('--lifeline-fd', flags['lifeline-fd']),
     temporary: flags.temporary,
   }
 }
 
 /** Known even where the rest of the command line cannot be read: whoever waits there is told why. */
 export function readyFdOf(argv: readonly string[]): number | undefined {
-  const fd = Number(argv[argv.indexOf('--ready-fd') + 1])
-  return argv.includes('--ready-fd') && Number.isSafeInteger(fd) && fd > 2 ? fd : undefined
+  const fd = Number(parseArgs({ args: [...argv], options, allowPositionals: true, strict: false }).values['ready-fd'])
+  return Number.isSafeInteger(fd) && fd > 2 ? fd : undefined
 }
 
 function parse(argv: readonly string[]) {
@@ -85,20 +86,22 @@ function parse(argv: readonly string[]) {
   }
 }
 
+/** No file, no settings; a file that cannot be read is not passed over: it may say whose jobs this node runs. */
 async function fileOf(path: string): Promise<object> {
-  const text = await readFile(path, 'utf8').catch(() => undefined)
-  if (text === undefined) return {}
   try {
-    return JSON.parse(text) as object
+    const settings: unknown = JSON.parse(await readFile(path, 'utf8'))
+    if (typeof settings === 'object' && settings !== null && !Array.isArray(settings)) return settings
+    throw new Error('an object is expected')
   } catch (cause) {
-    throw new IpdcError('BAD_CONFIG', { message: `${path} is not JSON: ${(cause as Error).message}`, cause })
+    if ((cause as { code?: unknown }).code === 'ENOENT') return {}
+    throw new IpdcError('BAD_CONFIG', { message: `${path} cannot be used: ${(cause as Error).message}`, cause })
   }
 }
 
-function whole(flag: string, text: string | undefined): number | undefined {
-  if (text === undefined || text === '') return undefined
-  const number = Number(text)
-  if (!Number.isSafeInteger(number) || number < 0) throw new IpdcError('USAGE', { message: `--${flag} takes a whole number, not "${text}"` })
+function whole(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const number = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  if (!Number.isSafeInteger(number)) throw new IpdcError('USAGE', { message: `${name} takes a whole number, not "${text}"` })
   return number
 }
 
