@@ -2,7 +2,7 @@
  * Kills at the worst moment, told by the journal's own events: whatever dies, the root is the one that a quiet run gives, and
  * nothing is left behind.
  */
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { JobEvent, JobView } from '../../src/core/views.ts'
@@ -77,6 +77,7 @@ t.test('the coordinating agent killed and started again: it goes on, and runs no
   // What was journalled within the last moments before the kill may not be on disk; results that nodes hold are taken over.
   const twice = [...finished].filter((task) => again.has(task))
   t.same(twice, [], 'no finished task was offered again')
+  t.ok(again.size > 0, 'what was lost with it was offered again')
   await leavesNothing(t, domain)
 })
 
@@ -93,6 +94,8 @@ for (const kind of ['embedded', 'mosquitto'] as const) {
       await broker.restart()
     })
     t.ok(killed)
+    for (const { home } of domain.nodes)
+      t.match(readFileSync(join(home, 'agent.log'), 'utf8'), /"is":"down"[\s\S]*"is":"up"/, 'the node lost the broker and came back')
     await leavesNothing(t, domain)
   })
 }
