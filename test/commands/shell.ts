@@ -47,3 +47,11 @@ export async function examplesOf(id: CommandId): Promise<string[]> {
     return line.replaceAll('<%= config.bin %>', 'ipdc').replaceAll('<%= command.id %>', id.replaceAll(':', ' '))
   })
 }
+
+/** Processes whose command line speaks of a folder. */
+export async function processesOf(folder: string): Promise<string[]> {
+  const ps = spawn('ps', ['-eo', 'pid,args', '-ww'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let text = ''
+  for await (const chunk of ps.stdout) text += chunk
+  return text.split('\n').filter((line) => line.includes(folder))
+}
