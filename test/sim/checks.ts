@@ -21,8 +21,9 @@ export interface Checks {
   member(node: Node): void
   heard(src: string, boot: number, seq: number, free: number): void
   offered(offer: Instruction & { is: 'offer' }, disk: Disk, isAnswered: (to: To) => boolean): void
-  /** An attempt was given up, and that was said. */
-  givenUp(event: Instruction & { is: 'event' }): void
+  /** What is said of an attempt to whoever watches. */
+  said(event: Instruction & { is: 'event' }): void
+  charged(charge: Instruction & { is: 'charge' }): void
   appended(job: string, disk: Disk, program: Program): void
   noted(note: To, disk: Disk, state: State): void
   ran(node: SimNode, done: Done): void
@@ -41,6 +42,7 @@ export function createChecks(): Checks {
   const results = new Map<string, string>()
   /** What the coordinator that is alive has given up; one that is started again may take over what nodes still have. */
   const over = new Set<string>()
+  const running = new Set<string>()
   /** Of the coordinator that is alive: the newest word of each node, and its offers since. */
   let words = new Map<string, { boot: number; seq: number; free: number }>()
   let boots = new Map<string, number>()
@@ -51,6 +53,7 @@ export function createChecks(): Checks {
       words = new Map()
       boots = new Map()
       over.clear()
+      running.clear()
       unanswered = new Map()
     },
 
@@ -87,9 +90,14 @@ export function createChecks(): Checks {
         must(waiting.size <= word.free, `I8: ${waiting.size} offers under way to ${offer.node}, which promised ${word.free}`)
     },
 
-    givenUp(event) {
-      if (event.state === 'lost' || event.state === 'cancelled' || event.state === 'failed' || event.state === 'refused')
-        over.add(`${keyOf(event)} by ${event.node}`)
+    said(event) {
+      const { job, task, node, state } = event
+      if (state === 'running') running.add(`${job}/${task} by ${node}`)
+      if (state === 'lost' || state === 'cancelled' || state === 'failed' || state === 'refused') over.add(`${keyOf(event)} by ${node}`)
+    },
+
+    charged({ job, task, charge: { node, error } }) {
+      must(error.code !== 'NODE_LOST' || running.has(`${job}/${task} by ${node}`), `I9: ${task} charged for the loss of ${node}, where it did not run`)
     },
 
     appended(job, { entries }, program) {

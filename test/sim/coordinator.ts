@@ -125,6 +125,7 @@ export function createSimCoordinator({ agenda, random, counts, checks, disks, pr
         return
       case 'charge':
         count(counts, 'charged')
+        checks.charged(instruction)
         append(instruction.job, { is: 'charged', task: instruction.task, ...instruction.charge })
         return
       case 'outcome':
@@ -142,7 +143,7 @@ export function createSimCoordinator({ agenda, random, counts, checks, disks, pr
         return
       }
       case 'event':
-        checks.givenUp(instruction)
+        checks.said(instruction)
         touch(instruction.job, instruction.node)
         count(counts, `attempt ${instruction.state}`)
         return
