@@ -8,6 +8,8 @@ export interface Totals {
 }
 
 const chunkBytes = 256 << 10
+/** Most parts of a job with many partitions are small. */
+const firstChunkBytes = 4 << 10
 /** TAB, the largest count and LF. */
 const tailBytes = 18
 const TAB = 0x09
@@ -21,7 +23,7 @@ export interface Lines {
 }
 
 export function createLines(totals: Totals): Lines {
-  let out = new Uint8Array(chunkBytes)
+  let out = new Uint8Array(firstChunkBytes)
   let at = 0
 
   function add(bytes: Uint8Array, start: number, length: number, count: number): Uint8Array | undefined {

@@ -3,7 +3,8 @@
  * order they were met, so that the frequent ones share few cache lines; an index of hashes leads to them.
  *
  *   cell of 32 bytes   first 12 bytes of the key, zero-padded (3 words) · length · place in the arena · hash · count (a double: exact to 2^53)
- *   index of 4 bytes   number of the cell + 1, 0 where it is free; open addressing, at most half full
+ *   index of 4 bytes   number of the cell + 1, 0 where it is free; open addressing, at most three quarters full: larger would be slower,
+ *                      for it has to stay in a processor's cache
  *   arena              keys longer than 12 bytes
  *
  * The words of a key are little-endian, as is every machine that Node is built for, s390x apart.
@@ -24,8 +25,8 @@ export const countField = 3
 /** Cells, index and arena together. @default 64 MiB (bytes) */
 export const tableBytes = 64 << 20
 
-const minCells = 1 << 12
-const maxFirstCells = 1 << 18
+const minPlaces = 1 << 8
+const maxFirstPlaces = 1 << 18
 /** Order packs the number of a cell into three bytes. */
 const maxCells = 1 << 24
 /** Bytes of text for each distinct key, in about a split of prose: to begin with the right size is cheaper than to grow. */
@@ -55,10 +56,10 @@ export interface Table {
 }
 
 export function createTable({ limitBytes = tableBytes, textBytes = 0 }: TableOptions = {}): Table {
-  let capacity = minCells
-  while (capacity < maxFirstCells && capacity * textPerKey < textBytes && bytesOf(capacity * 2) <= limitBytes) capacity *= 2
-  const cells = new Int32Array(capacity << cellShift)
-  const table: Table = { size: 0, index: new Int32Array(capacity * 2), cells, counts: new Float64Array(cells.buffer), arena: new Uint8Array(1 << 14), add }
+  let places = minPlaces
+  while (places < maxFirstPlaces && places * textPerKey < textBytes && bytesOf(places * 2) <= limitBytes) places *= 2
+  const cells = new Int32Array(cellsOf(places) << cellShift)
+  const table: Table = { size: 0, index: new Int32Array(places), cells, counts: new Float64Array(cells.buffer), arena: new Uint8Array(1 << 10), add }
   /** Bytes of the arena that are taken. */
   let top = 0
 
@@ -84,7 +85,7 @@ export function createTable({ limitBytes = tableBytes, textBytes = 0 }: TableOpt
   }
 
   function insert(bytes: Uint8Array, at: number, length: number, w0: number, w1: number, w2: number, hash: number, times: number): boolean {
-    if (table.size === capacity && !grow()) return false
+    if (table.size === cellsOf(places) && !grow()) return false
     if (length > inlineBytes && top + length > table.arena.length && !growArena(top + length)) return false
     const { cells } = table
     const cell = table.size << cellShift
@@ -113,13 +114,13 @@ export function createTable({ limitBytes = tableBytes, textBytes = 0 }: TableOpt
   }
 
   function grow(): boolean {
-    if (!fits(capacity * 2, table.arena.length)) return false
-    capacity *= 2
-    const cells = new Int32Array(capacity << cellShift)
+    if (!fits(places * 2, table.arena.length)) return false
+    places *= 2
+    const cells = new Int32Array(cellsOf(places) << cellShift)
     cells.set(table.cells)
     table.cells = cells
     table.counts = new Float64Array(cells.buffer)
-    table.index = new Int32Array(capacity * 2)
+    table.index = new Int32Array(places)
     for (let number = 0; number < table.size; number++) enter(number)
     return true
   }
@@ -127,22 +128,27 @@ export function createTable({ limitBytes = tableBytes, textBytes = 0 }: TableOpt
   function growArena(need: number): boolean {
     let length = table.arena.length
     while (length < need) length *= 2
-    if (!fits(capacity, length)) return false
+    if (!fits(places, length)) return false
     const arena = new Uint8Array(length)
     arena.set(table.arena)
     table.arena = arena
     return true
   }
 
-  function fits(capacity: number, arenaLength: number): boolean {
-    return bytesOf(capacity) + arenaLength <= limitBytes && capacity <= maxCells
+  function fits(places: number, arenaLength: number): boolean {
+    return bytesOf(places) + arenaLength <= limitBytes && cellsOf(places) <= maxCells
   }
 
   return table
 }
 
-function bytesOf(capacity: number): number {
-  return capacity * (cellBytes + 8)
+/** Cells for an index of so many places. */
+function cellsOf(places: number): number {
+  return (places / 4) * 3
+}
+
+function bytesOf(places: number): number {
+  return cellsOf(places) * cellBytes + places * 4
 }
 
 export function tableFull({ size }: Table, hint: string): IpdcError {
