@@ -1,5 +1,6 @@
 /** MapReduce: cut the input at records, map each split, give each reducer its partition of every map, join the parts in order. */
-import type { Artifact, Coordinate } from '../../core/kind.ts'
+import { IpdcError } from '../../core/errors.ts'
+import type { Artifact, Coordinate, Outcome } from '../../core/kind.ts'
 import { splitInput } from './split.ts'
 import { type Job, type MapTask, nameOf, partName, type ReduceTask, type Result, type Task } from './task.ts'
 
@@ -8,8 +9,8 @@ export const coordinate: Coordinate<Job, Task, Result> = async (job, ctx) => {
 
   const manifests: Artifact[] = []
   let words = 0
-  for await (const outcome of ctx.run('map', mapTasks(job, index, count), { id: (task) => nameOf(numberOf(task)) })) {
-    if (outcome.is === 'failed' || outcome.task.is !== 'map' || outcome.result.is !== 'map') continue
+  for await (const outcome of ctx.run('map', [...mapTasks(job, index, count)], { id: (task) => nameOf(numberOf(task)) })) {
+    if (outcome.is === 'failed' || outcome.task.is !== 'map' || outcome.result.is !== 'map') throw notItsResult(outcome)
     const { manifest, size } = outcome.result
     manifests[outcome.task.split] = { name: nameOf(outcome.task.split), cid: manifest, size }
     words += outcome.result.words
@@ -20,8 +21,8 @@ export const coordinate: Coordinate<Job, Task, Result> = async (job, ctx) => {
   const maps = await ctx.store.link(manifests, 'maps')
 
   const parts: Artifact[] = []
-  for await (const outcome of ctx.run('reduce', reduceTasks(job, maps.cid, count), { id: (task) => nameOf(numberOf(task)) })) {
-    if (outcome.is === 'failed' || outcome.task.is !== 'reduce' || outcome.result.is !== 'reduce') continue
+  for await (const outcome of ctx.run('reduce', [...reduceTasks(job, maps.cid, count)], { id: (task) => nameOf(numberOf(task)) })) {
+    if (outcome.is === 'failed' || outcome.task.is !== 'reduce' || outcome.result.is !== 'reduce') throw notItsResult(outcome)
     const { part, size } = outcome.result
     parts[outcome.task.partition] = { name: partName(outcome.task.partition), cid: part, size }
   }
@@ -40,4 +41,9 @@ function* reduceTasks({ program, k }: Job, maps: string, count: number): Iterabl
 
 function numberOf(task: Task): number {
   return task.is === 'map' ? task.split : task.partition
+}
+
+/** A failed task ends the loop by itself. What is left is a node that answers a map with the result of a reduce, which its schema allows. */
+function notItsResult({ task, node }: Outcome<Task, Result>): IpdcError {
+  return new IpdcError('BAD_DATA', { message: `Node ${node} gave a result that is not one of ${task.is} ${numberOf(task)}` })
 }

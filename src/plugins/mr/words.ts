@@ -10,7 +10,7 @@ import { cellShift, countField, countShift, field, inlineBytes, type Table, tabl
 /** A longer word is an error, not a reason to take all memory. @default 16 MiB (bytes) */
 export const maxWordBytes = 16 << 20
 
-/** Small enough to stay in a processor’s cache between the copy and the scan. @default 64 KiB (bytes) */
+/** Small enough to stay in a processor's cache between the copy and the scan. @default 64 KiB (bytes) */
 const firstWindow = 64 << 10
 /** Spaces after the window's content: they end its last word, and the scan may look at them. */
 const slack = 16

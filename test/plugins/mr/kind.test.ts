@@ -1,6 +1,7 @@
 import t from 'tap'
 import { mr } from '../../../src/plugins/mr/kind.ts'
 import { conformance } from '../../conformance/kind.ts'
+import { createMapStore, runJob } from '../../fakes/kind-context.ts'
 
 conformance(t, mr, [
   {
@@ -29,4 +30,12 @@ t.test('what a user may not ask for is refused', async (t) => {
   for (const job of [{ k: 0 }, { k: 1025 }, { k: 1.5 }, { splitBytes: 1000 }, { input: 'bafy' }, { program: 'sort' }, { ignoreCase: 'yes' }]) {
     t.ok((await validate(job)).issues, JSON.stringify(job))
   }
+})
+
+t.test('a node that answers a map with the result of a reduce is not believed', async (t) => {
+  const store = createMapStore()
+  const input = (await store.addBytes(Buffer.from('a word'))).cid
+  const lie = { is: 'reduce', part: input, size: 1, words: 1, distinct: 1 }
+  const known = new Map<string, unknown>([['map/00000', lie]])
+  await t.rejects(runJob(mr, { program: 'wordcount', input }, store, { known }), { code: 'BAD_DATA', message: /map 0/ })
 })
