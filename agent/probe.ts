@@ -2,7 +2,7 @@
  * Asks a node's gateway whether its agent is there. A will only says that a connection to the broker died: a refused connection
  * here says that the process did; no answer says nothing, and the lease decides.
  */
-import { get } from 'node:http'
+import { get } from '../src/core/http.ts'
 
 /** For the whole answer. @default 1_000 (ms) */
 const timeoutMs = 1_000

@@ -3,8 +3,9 @@
  * asked and answered stands in the routes beside it.
  */
 import { chmod, rm } from 'node:fs/promises'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { codeOf, IpdcError, rowOf, toFailure, wrap } from '../../src/core/errors.ts'
+import { createServer } from '../../src/core/http.ts'
 import type { Log } from '../../src/core/log.ts'
 
 /** A JSON body, at most. @default 16 MiB: a list of some hundred thousand paths */
@@ -118,8 +119,18 @@ async function send(response: ServerResponse, answer: Answer, signal: AbortSigna
   }
 }
 
+/** What breaks after the first line is the last one, `{"error": …}`: a client must know why. */
 async function* ndjson(lines: AsyncIterable<unknown>): AsyncGenerator<string> {
-  for await (const line of lines) yield `${JSON.stringify(line)}\n`
+  let hasBegun = false
+  try {
+    for await (const line of lines) {
+      yield `${JSON.stringify(line)}\n`
+      hasBegun = true
+    }
+  } catch (error) {
+    if (!hasBegun) throw error
+    yield `${JSON.stringify({ error: toFailure(error) })}\n`
+  }
 }
 
 async function stream(response: ServerResponse, type: string, source: AsyncIterable<string | Uint8Array>, signal: AbortSignal): Promise<void> {

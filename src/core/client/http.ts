@@ -2,10 +2,8 @@
 import type { IncomingMessage } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { codeOf, fromFailure, IpdcError, wrap } from '../errors.ts'
+import { request } from '../http.ts'
 import type { Failure } from '../kind.ts'
-
-// An import would read all exports of the module, and one of them loads the whole of undici: 60 ms of a command's start.
-const { request } = process.getBuiltinModule('node:http')
 
 export interface Question {
   readonly method?: 'GET' | 'POST'

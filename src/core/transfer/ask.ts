@@ -2,10 +2,11 @@
  * One request to one holder. A holder is not trusted: it must begin to answer in time and go on in time, redirects are not followed,
  * and what went wrong is told in the few ways that matter to whoever asks the next one.
  */
-import { Agent, type IncomingMessage, request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import * as v from 'valibot'
 import { type Cid, isCid } from '../cids.ts'
 import { IpdcError } from '../errors.ts'
+import { Agent, request } from '../http.ts'
 import { type NodeId, namePattern } from '../kind.ts'
 
 export interface Holder {

@@ -8,10 +8,11 @@
  *   GET      /health                           anybody: JSON of {node, boot}
  */
 import { createHash } from 'node:crypto'
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { type Cid, isCid } from '../cids.ts'
 import { codeOf, IpdcError, wrap } from '../errors.ts'
+import { createServer } from '../http.ts'
 import type { NodeId } from '../kind.ts'
 import type { Log } from '../log.ts'
 import type { Store } from '../ports.ts'

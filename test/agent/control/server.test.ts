@@ -153,33 +153,37 @@ t.test('an upload that is refused on its way hears why', async (t) => {
   t.match(await post('/upload', new Uint8Array(8 << 20)), { status: 500, text: /DISK_FULL/ })
 })
 
-t.test('lines are NDJSON; what cannot be read at all answers with its error, what breaks later breaks the connection', async (t) => {
-  async function* lines(count: number) {
-    for (let i = 0; i < count; i++) yield { i }
-    throw new IpdcError('NOT_FOUND', { message: 'planned' })
-  }
-  async function* few() {
-    yield { a: 1 }
-    yield 'b'
-  }
-  async function* none() {}
-  const { ask } = await open(t, [
-    route('/few', () => ({ lines: few() })),
-    route('/none', () => ({ lines: none() })),
-    route('/lines/([0-9])', ({ params }) => ({ lines: lines(Number(params[0])) })),
-    route('/bytes/([0-9])', ({ params }) => ({
-      bytes: (async function* () {
-        for await (const line of lines(Number(params[0]))) yield Buffer.from(JSON.stringify(line))
-      })(),
-    })),
-  ])
-  t.same(await ask('/few'), { status: 200, type: 'application/x-ndjson', text: '{"a":1}\n"b"\n' })
-  t.same(await ask('/none'), { status: 200, type: 'application/x-ndjson', text: '' })
-  for (const what of ['lines', 'bytes']) {
-    t.match(await ask(`/${what}/0`), { status: 404, type: 'application/json', text: /NOT_FOUND/ }, `${what}: nothing was said yet`)
-    await t.rejects(ask(`/${what}/2`), `${what}: it must not look whole`)
-  }
-})
+t.test(
+  'lines are NDJSON; what cannot be read at all answers with its error, what breaks later says so in its last line, or breaks the connection',
+  async (t) => {
+    async function* lines(count: number) {
+      for (let i = 0; i < count; i++) yield { i }
+      throw new IpdcError('NOT_FOUND', { message: 'planned' })
+    }
+    async function* few() {
+      yield { a: 1 }
+      yield 'b'
+    }
+    async function* none() {}
+    const { ask } = await open(t, [
+      route('/few', () => ({ lines: few() })),
+      route('/none', () => ({ lines: none() })),
+      route('/lines/([0-9])', ({ params }) => ({ lines: lines(Number(params[0])) })),
+      route('/bytes/([0-9])', ({ params }) => ({
+        bytes: (async function* () {
+          for await (const line of lines(Number(params[0]))) yield Buffer.from(JSON.stringify(line))
+        })(),
+      })),
+    ])
+    t.same(await ask('/few'), { status: 200, type: 'application/x-ndjson', text: '{"a":1}\n"b"\n' })
+    t.same(await ask('/none'), { status: 200, type: 'application/x-ndjson', text: '' })
+    for (const what of ['lines', 'bytes']) {
+      t.match(await ask(`/${what}/0`), { status: 404, type: 'application/json', text: /NOT_FOUND/ }, `${what}: nothing was said yet`)
+    }
+    t.match(await ask('/lines/2'), { status: 200, text: /^\{"i":0\}\n\{"i":1\}\n\{"error":\{"code":"NOT_FOUND".*\}\}\n$/ })
+    await t.rejects(ask('/bytes/2'), 'it must not look whole')
+  },
+)
 
 t.test('a client that reads slowly holds back the source, and one that leaves ends it', async (t) => {
   const ended = Promise.withResolvers<void>()
