@@ -78,7 +78,7 @@ export interface JobContext<Task, Result> {
   readonly store: JobStore
   /**
    * Runs tasks and gives their outcomes as they arrive. Pulls from `tasks` only while nodes have room, so the source may be
-   * endless, and may wait for outcomes already given. Leaving the loop cancels what is live.
+   * endless, and may wait for outcomes already given; of a list, watchers see the length at once. Leaving the loop cancels what is live.
    * @throws the task's error, when a task failed for good and `failed` is `throw`
    */
   run(stage: string, tasks: Iterable<Task> | AsyncIterable<Task>, options?: RunOptions<Task>): AsyncIterable<Outcome<Task, Result>>

@@ -16,7 +16,7 @@ export interface Submit {
 
 export interface StageView {
   readonly name: string
-  /** Known once the stage's source has ended. */
+  /** Known from the start where the tasks are a list, else once their source has ended. */
   readonly total?: number
   readonly waiting: number
   readonly running: number

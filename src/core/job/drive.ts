@@ -113,7 +113,7 @@ export function createDrive({ id, kind, job, store, complete, apply, isTaken, ha
 
   function lineOf(run: number, stage: string): Line {
     return {
-      open: () => apply({ is: 'run.opened', job: id, run, stage }),
+      open: (total) => apply({ is: 'run.opened', job: id, run, stage, total }),
       ended: () => apply({ is: 'run.ended', job: id, run }),
       left() {
         runs.delete(run)

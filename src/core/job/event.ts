@@ -17,7 +17,7 @@ export type Event =
   /** Its journal cannot be written for now: nothing more is offered. */
   | { readonly is: 'job.held'; readonly job: JobId; readonly isHeld: boolean }
   | { readonly is: 'job.closed'; readonly job: JobId; readonly why: string }
-  | { readonly is: 'run.opened'; readonly job: JobId; readonly run: number; readonly stage: string }
+  | { readonly is: 'run.opened'; readonly job: JobId; readonly run: number; readonly stage: string; readonly total?: number | undefined }
   /** The source gave its last task. */
   | { readonly is: 'run.ended'; readonly job: JobId; readonly run: number }
   /** Nobody waits for its outcomes any more. */

@@ -79,7 +79,7 @@ function inJob(round: Round, job: Job, event: OfJob): void {
       job.isHeld = event.isHeld
       return
     case 'run.opened':
-      openRun(job, event.run, event.stage)
+      openRun(job, event.run, event.stage, event.total)
       return
     case 'run.ended':
       endRun(job, event.run)

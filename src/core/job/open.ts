@@ -53,10 +53,11 @@ export function closeJob(round: Round, job: Job, why: string): void {
   round.state.ring.splice(round.state.ring.indexOf(job), 1)
 }
 
-export function openRun(job: Job, id: number, name: string): void {
-  const stage = job.stages.get(name) ?? { name, sources: 0, waiting: 0, running: 0, done: 0, failed: 0, lost: 0 }
+export function openRun(job: Job, id: number, name: string, total: number | undefined): void {
+  const stage = job.stages.get(name) ?? { name, sources: 0, planned: 0, waiting: 0, running: 0, done: 0, failed: 0, lost: 0 }
   job.stages.set(name, stage)
   stage.sources++
+  stage.planned = stage.planned === undefined || total === undefined ? undefined : stage.planned + total
   job.runs.set(id, { id, stage, hasEnded: false, open: new Set() })
 }
 

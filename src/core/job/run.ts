@@ -15,7 +15,8 @@ const maxUntaken = 1000
 
 /** The lifecycle, as a run needs it. */
 export interface Line {
-  open(): void
+  /** `total` where the source is a list: how many tasks will come. */
+  open(total: number | undefined): void
   ended(): void
   left(): void
   add(task: Omit<TaskAdded, 'is' | 'job' | 'run'>): void
@@ -57,7 +58,7 @@ export function createRun<Task, Result>({ stage, source, options, schema, signal
     signal.throwIfAborted()
     const abort = () => stop(signal.reason)
     signal.addEventListener('abort', abort, { once: true })
-    line.open()
+    line.open(Array.isArray(source) ? source.length : undefined)
     void pump()
     try {
       for (;;) {

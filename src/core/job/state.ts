@@ -82,6 +82,8 @@ export interface Stage {
   readonly name: string
   /** Runs whose source has not ended: the total is known when there are none. */
   sources: number
+  /** Tasks that its sources said beforehand they have; undefined where one did not. */
+  planned: number | undefined
   waiting: number
   running: number
   done: number

@@ -36,6 +36,7 @@ export function sleepingView({ opened: { job: id, kind, wall }, term }: JobRecor
   return { id, kind, state: 'open', term, submitted: new Date(wall).toISOString(), stages: [], nodes: {}, warnings: [warning], ms: Math.max(0, now - wall) }
 }
 
-function stageView({ name, sources, waiting, running, done, failed, lost }: Job['stages'] extends Map<string, infer S> ? S : never): StageView {
-  return { name, ...(sources === 0 ? { total: waiting + running + done + failed } : {}), waiting, running, done, failed, lost }
+function stageView({ name, sources, planned, waiting, running, done, failed, lost }: Job['stages'] extends Map<string, infer S> ? S : never): StageView {
+  const total = sources === 0 ? waiting + running + done + failed : planned
+  return { name, ...(total === undefined ? {} : { total }), waiting, running, done, failed, lost }
 }
