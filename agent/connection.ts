@@ -6,6 +6,9 @@ import type { Log } from '../src/core/log.ts'
 import type { Broker } from '../src/core/ports.ts'
 import { createMqttBroker } from '../src/core/wire/mqtt.ts'
 
+/** For the first connection: with its own start, the agent says within 5 s that there is no broker. @default 3_500 (ms) */
+const firstMs = 3_500
+
 export interface Connection {
   readonly broker: Broker
   /** Where others find the broker. */
@@ -22,7 +25,7 @@ export async function openConnection({ config, self, log }: { readonly config: C
     throw new IpdcError('NOT_OFFERED', { message: 'Several brokers at once are not offered by this version of ipdc', hint: 'Give --broker once' })
   const server = given === undefined || config.serveBroker !== undefined ? await serve(config.serveBroker ?? 0) : undefined
   const url = given ?? server?.url ?? ''
-  const broker = createMqttBroker({ url, clientId: self, log: log.child({ room: 'mqtt' }) })
+  const broker = createMqttBroker({ url, clientId: self, timeoutMs: firstMs, log: log.child({ room: 'mqtt' }) })
   return {
     broker,
     url,

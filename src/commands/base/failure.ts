@@ -29,11 +29,20 @@ export function exitOf(error: unknown): number {
   return rowOf(toFailure(error).code).exit
 }
 
+/** Options of the plan that this version does not have: refused by their names, so that nobody believes them kept. */
+const planned: Readonly<Record<string, string>> = {
+  '--quorum': 'a quorum of nodes for each result',
+  '--no-cache': 'reuse of results of earlier jobs, which this would turn off,',
+  '--twins': 'a twin for a slow task',
+}
+
 /** oclif's word on a command line that does not parse, in our form; any other error as it is. */
 export function fromOclif(error: unknown, command: string, flags: readonly string[]): unknown {
   const { oclif, message = '', hint, flags: unknown } = error as { oclif?: object; message?: string; hint?: string; flags?: string[] }
   // An error of ours that a flag's parser threw has gone through its hands, too.
   if (codeOf(error) !== undefined ? !message.startsWith('Parsing -') : oclif === undefined) return error
+  const missing = unknown?.find((flag) => Object.hasOwn(planned, flag))
+  if (missing !== undefined) return new IpdcError('NOT_OFFERED', { message: `${missing}: ${planned[missing]} is not offered by this version of ipdc` })
   const meant = unknown?.flatMap((flag) => nearest(flag.replace(/^-+/, ''), flags) ?? [])[0]
   return new IpdcError('USAGE', { message: plain(message), hint: hint ?? (meant === undefined ? `${command} --help` : `--${meant}`) })
 }

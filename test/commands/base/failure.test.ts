@@ -36,6 +36,8 @@ t.test('an error of the command line becomes ours, with the flag that was meant'
   const wrong = Object.assign(new Error('Nonexistent flag: --outptu\nSee more help with --help'), { oclif: { exit: 2 }, flags: ['--outptu'] })
   const error = fromOclif(wrong, 'ipdc mr wordcount', ['output', 'k']) as IpdcError
   t.match(error, { code: 'USAGE', message: 'Nonexistent flag: --outptu', hint: '--output' })
+  const later = Object.assign(new Error('Nonexistent flag: --quorum'), { oclif: { exit: 2 }, flags: ['--quorum'] })
+  t.match(fromOclif(later, 'ipdc mr wordcount', ['output', 'k']), { code: 'NOT_OFFERED', message: /^--quorum: / }, 'what is planned is refused by its name')
   const parsed = Object.assign(new IpdcError('USAGE', { message: '3 is too small' }), {
     message: 'Parsing --split \n\t3 is too small\nSee more help with --help',
   })
