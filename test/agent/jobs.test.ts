@@ -43,7 +43,13 @@ async function open(t: Test, { isIdle = () => true }: { isIdle?: () => boolean }
 t.test('closing a job ends its pins, removes its state folder and frees its blocks once nothing runs', async (t) => {
   let isIdle = false
   const { store, states, start, keep, pins } = await open(t, { isIdle: () => isIdle })
-  const jobs = await start()
+  let collections = 0
+  const jobs = await start({
+    gc(options) {
+      collections++
+      return store.gc(options)
+    },
+  })
   jobs.heard('job-1', 'a')
   const cid = await keep('job-1', 'a')
   const other = await keep('job-2', 'a')
@@ -51,9 +57,12 @@ t.test('closing a job ends its pins, removes its state folder and frees its bloc
   t.same(await pins(), ['job/job-2/a'])
   t.notOk(existsSync(join(states, 'job-1')))
   t.ok(existsSync(join(states, 'job-2')))
-  t.equal(await store.has(cid), true, 'something runs: collecting waits')
+  jobs.collect()
+  t.equal(collections, 0, 'something runs: collecting waits')
+  t.equal(await store.has(cid), true)
   isIdle = true
   jobs.collect()
+  t.equal(collections, 1)
   await jobs.stop()
   t.equal(await store.has(cid), false)
   t.equal(await store.has(other), true)
@@ -107,6 +116,7 @@ t.test('after a restart the pins say whose jobs data is kept of; a day later it 
   const jobs = await start()
   pass(askAfterMs)
   t.same([...jobs.askable()], [])
+  t.same(jobs.asks('a'), [])
   pass(1)
   t.same([...jobs.askable()].sort(), ['a', 'b'])
   t.same(jobs.asks('a'), ['job-1'])

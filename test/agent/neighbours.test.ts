@@ -6,13 +6,14 @@ import { createNeighbours } from '../../agent/neighbours.ts'
 import { createMembers, type Node } from '../../src/core/cluster/members.ts'
 import { silent } from '../../src/core/log.ts'
 import type { Message } from '../../src/core/wire/message.ts'
-import { holdTime, turn } from '../fakes/time.ts'
+import { holdTime } from '../fakes/time.ts'
 
-/** A gateway that answers with `boot` as long as it is open. */
-async function gateway(t: Test, boot: number) {
+/** A gateway that answers with `boot` as long as it is open, and no sooner than it may. */
+async function gateway(t: Test, boot: number, may: Promise<void> = Promise.resolve()) {
   let asked = 0
-  const server = createServer((_, response) => {
-    asked++
+  const server = createServer(async (request, response) => {
+    if (request.url === '/health') asked++
+    if (request.url === '/health') await may
     response.end(JSON.stringify({ boot }))
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -157,9 +158,14 @@ t.test('a node that comes back while it is asked is up, and is asked no more', a
 
 t.test('several wills ask once', async (t) => {
   const { presence, gone, until } = open(t)
-  const node = await gateway(t, 1)
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const node = await gateway(t, 1, promise)
   presence([node.url])
   for (let i = 0; i < 5; i++) gone(false)
+  // What was asked before this has come before it.
+  await fetch(node.url)
+  t.equal(node.asked, 1)
+  resolve()
   await until(3)
   t.equal(node.asked, 1)
 })
@@ -169,7 +175,7 @@ t.test('who says good-bye is gone, and nobody asks', async (t) => {
   const node = await gateway(t, 1)
   presence([node.url])
   gone(true, { seq: 3 })
-  await turn()
+  await fetch(node.url)
   t.same(states(), ['up', 'gone'])
   t.equal(node.asked, 0)
 })
@@ -181,7 +187,7 @@ t.test('a node never asks itself, and a broken address of another harms nobody',
   gone(false, { src: 'self' })
   presence(['nonsense', 'https://elsewhere'])
   gone(false)
-  await turn()
+  await fetch(self.url)
   t.equal(self.asked, 0)
   t.same(states(), ['up', 'suspect', 'up', 'suspect'])
   t.equal(members.get('node')?.state, 'suspect', 'silence: the lease decides')

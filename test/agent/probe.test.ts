@@ -82,5 +82,7 @@ t.test('who takes the connection and says nothing, or never ends, is silent afte
 t.test('a probe ends when it is told to', async (t) => {
   const asked = new AbortController()
   const url = await serve(t, () => asked.abort())
+  const began = performance.now()
   t.same(await probe([url], asked.signal), { is: 'silent' })
+  t.ok(performance.now() - began < 900, 'it did not wait for its second')
 })

@@ -122,3 +122,14 @@ t.test('flush sends what waits and resolves when the broker has it', async (t) =
   await sender.flush()
   t.pass('without a broker it resolves too')
 })
+
+t.test('waiting for a broker that is gone can be given up', async (t) => {
+  const { air, sender, peer } = await open(t)
+  air.network.stop()
+  sender.tell(peer.id, 'task.accepted', header, ref('a'))
+  const patience = new AbortController()
+  const flushed = sender.flush(patience.signal)
+  patience.abort()
+  await flushed
+  t.same(peer.heard, [])
+})
