@@ -17,7 +17,7 @@ export interface Accepted {
   readonly value: unknown
 }
 
-/** @throws WRONG_KIND, BAD_DATA, TOO_LARGE */
+/** @throws WRONG_KIND, BAD_DATA, TOO_LARGE, INTERNAL the kind's code cannot be loaded */
 export async function acceptJob(kinds: Kinds, name: string, job: unknown): Promise<Accepted> {
   const kind = kinds.get(name)
   if (kind === undefined) {
@@ -26,13 +26,20 @@ export async function acceptJob(kinds: Kinds, name: string, job: unknown): Promi
   const value = await check(kind.schema.job, job, `job of kind "${name}"`)
   const { length } = encode(job)
   if (length > maxJobBytes) throw new IpdcError('TOO_LARGE', { message: `A job of ${length} bytes where at most ${maxJobBytes} are taken` })
+  await load(kind)
   return { kind, value }
+}
+
+/** Before the job is open: loading code blocks the event loop for longer than anything a job does. */
+async function load(kind: JobKind): Promise<void> {
+  await kind.coordinate()
 }
 
 /** A job of the journal, with its results. @throws WRONG_KIND, BAD_DATA */
 export async function acceptRecord(kinds: Kinds, { opened, committed }: JobRecord): Promise<Accepted & { readonly committed: ReadonlyMap<string, Committed> }> {
   const kind = kindByLabel(kinds, opened.kind)
   const value = await check(kind.schema.job, opened.value, `job of kind "${opened.kind}"`)
+  await load(kind)
   const results = new Map<string, Committed>()
   for (const [name, { node, term, attempt, result }] of committed) {
     const first = readResult(kind, result, 0)

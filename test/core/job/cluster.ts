@@ -1,5 +1,5 @@
 /**
- * A cluster in one process, for tests of the coordinator: nodes that answer its messages as DESIGN.md §6 has it, over a wire that
+ * A cluster in one process, for tests of the coordinator: nodes that answer its messages over a wire that
  * is a turn of the event loop. A node runs what its `work` says, keeps results until they are noted, and can be killed.
  */
 import { setImmediate as turn } from 'node:timers/promises'
