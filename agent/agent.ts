@@ -20,7 +20,7 @@ import type { NodePresence } from '../src/core/wire/message.ts'
 import { plugins } from '../src/plugins/index.ts'
 import { createAir } from './air.ts'
 import { openBase } from './base.ts'
-import { createBeats } from './beats.ts'
+import { beatMs, createBeats } from './beats.ts'
 import { createCheck } from './check.ts'
 import { startCompanions } from './companions.ts'
 import { openConnection } from './connection.ts'
@@ -123,11 +123,10 @@ async function build(
   const table = createTable()
   const interest = createInterest()
   let isDraining = false
-  let turn = 0
   const free = (coordinator: string): number => {
     if (isDraining || outbox.size >= maxResults) return 0
     const { waiting, running, limit } = queue.size
-    return share(Math.max(0, Math.min(limit, room.now()) - waiting - running), interest.now(clock.now()), coordinator, turn++)
+    return share(Math.max(0, Math.min(limit, room.now()) - waiting - running), interest.now(clock.now()), coordinator, Math.floor(clock.now() / beatMs))
   }
   const sender = createSender({ domain: domain.id, broker, sealer, free, now: clock.now, log })
   const outbox = await openOutbox({ path: join(home, 'outbox.log'), sender, log })
@@ -156,7 +155,7 @@ async function build(
 
   // --- the work of others
   const check = createCheck({ policy: config.policy, self, domain, keyOf, clock })
-  const intake = createIntake({ table, queue, outbox, sender, kinds, clock, log, check })
+  const intake = createIntake({ table, queue, outbox, jobs, sender, kinds, clock, log, check })
   const beats = createBeats({ table, queue, outbox, jobs, interest, sender, free, clock, log })
   const hosts = createThreads()
   undo.push(() => hosts.close())
@@ -225,7 +224,7 @@ async function build(
     },
   })
   undo.push(() => neighbours.stop())
-  const route = createRoute({ intake, beats, jobs, coordinator, interested: (id) => interest.touch(id, clock.now()), log })
+  const route = createRoute({ intake, beats, coordinator, interested: (id) => interest.touch(id, clock.now()), log })
   const air = createAir({
     domain: domain.id,
     self,

@@ -96,7 +96,9 @@ export function createBeats({ table, queue, outbox, jobs, interest, sender, free
       const until = clock.now() + body.leaseMs - marginMs
       for (const ref of body.held) {
         const held = table.get(idOf(ref))
-        if (held !== undefined && held.coordinator === src && held.until !== Number.POSITIVE_INFINITY) held.until = until
+        if (held === undefined || held.coordinator !== src || held.until === Number.POSITIVE_INFINITY) continue
+        held.until = until
+        jobs.heard(held.job, src)
       }
       for (const ref of body.noted) outbox.noted(idOf(ref), src)
     },

@@ -36,7 +36,10 @@ export async function startCompanions({ count, membership, broker, slots, wall, 
 
   const startOne = async (index: number) => {
     const home = await mkdtemp(join(tmpdir(), 'ipdc-node-'))
-    await enrol(home, membership, wall)
+    await enrol(home, membership, wall).catch(async (error) => {
+      await rm(home, { recursive: true, force: true })
+      throw error
+    })
     const flags = [
       '--home',
       home,
@@ -70,11 +73,12 @@ export async function startCompanions({ count, membership, broker, slots, wall, 
     clearTimeout(killer)
   }
 
-  try {
-    await Promise.all(Array.from({ length: count }, (_, index) => startOne(index)))
-  } catch (error) {
+  // All of them come or fail before any is ended: none is started behind the back of a stop.
+  const outcomes = await Promise.allSettled(Array.from({ length: count }, (_, index) => startOne(index)))
+  const failed = outcomes.find(({ status }) => status === 'rejected')
+  if (failed?.status === 'rejected') {
     await stop()
-    throw error
+    throw failed.reason
   }
   return { stop }
 }

@@ -7,7 +7,7 @@ export const interestMs: Ms = 60_000
 /** Coordinators remembered at once. @default 1_024 */
 const maxInterested = 1_024
 
-/** `turn` moves the remainder on, so that with less room than coordinators each has its share in time. */
+/** `turn` moves the remainder on from beat to beat, so that with less room than coordinators each has its share in time. */
 export function share(room: number, interested: readonly NodeId[], coordinator: NodeId, turn: number): number {
   const at = interested.indexOf(coordinator)
   // One that asked for nothing yet is told what it would get: a promise too much costs a refusal, no attempt.

@@ -12,6 +12,7 @@ import type { Clock, Queue } from '../src/core/ports.ts'
 import type { Manifest } from '../src/core/trust/manifest.ts'
 import type { MessageOf } from '../src/core/wire/message.ts'
 import { type Held, idOf, pack, type Table } from './held.ts'
+import type { Jobs } from './jobs.ts'
 import type { Outbox } from './outbox.ts'
 import type { Sender } from './sender.ts'
 
@@ -21,6 +22,8 @@ export interface IntakeOptions {
   readonly table: Table
   readonly queue: Queue
   readonly outbox: Outbox
+  /** Told of what was taken, so that it is cleaned up after. */
+  readonly jobs: Pick<Jobs, 'heard'>
   readonly sender: Sender
   readonly kinds: Kinds
   readonly clock: Clock
@@ -29,7 +32,7 @@ export interface IntakeOptions {
   readonly check: (manifest: Uint8Array, coordinator: NodeId) => Manifest
 }
 
-export function createIntake({ table, queue, outbox, sender, kinds, clock, log, check }: IntakeOptions) {
+export function createIntake({ table, queue, outbox, jobs, sender, kinds, clock, log, check }: IntakeOptions) {
   let isDraining = false
 
   const offer = async (message: Offered): Promise<void> => {
@@ -58,6 +61,7 @@ export function createIntake({ table, queue, outbox, sender, kinds, clock, log, 
   const take = async (held: Held) => {
     const answer = isDraining ? 'full' : await queue.add({ id: held.id, data: pack(held) })
     if (answer === 'accepted') {
+      jobs.heard(held.job, held.coordinator)
       // A fast task may have ended by now, and said so.
       if (table.get(held.id) === held && held.told === 'nothing') report(held)
       return

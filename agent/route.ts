@@ -3,31 +3,27 @@ import type { Log } from '../src/core/log.ts'
 import type { Message } from '../src/core/wire/message.ts'
 import type { createBeats } from './beats.ts'
 import type { createIntake } from './intake.ts'
-import type { Jobs } from './jobs.ts'
 
 export interface RouteOptions {
   readonly intake: ReturnType<typeof createIntake>
   readonly beats: ReturnType<typeof createBeats>
-  readonly jobs: Jobs
   readonly coordinator: { receive(message: Message): void }
   /** A coordinator spoke to this node. */
   readonly interested: (coordinator: string) => void
   readonly log: Log
 }
 
-export function createRoute({ intake, beats, jobs, coordinator, interested, log }: RouteOptions): (message: Message) => Promise<void> {
+export function createRoute({ intake, beats, coordinator, interested, log }: RouteOptions): (message: Message) => Promise<void> {
   const give = async (message: Message): Promise<void> => {
     switch (message.type) {
       case 'task.offer':
         interested(message.src)
-        jobs.heard(message.job ?? '', message.src)
         return intake.offer(message)
       case 'task.cancel':
         interested(message.src)
         return beats.cancelled(message)
       case 'lease.grant':
         interested(message.src)
-        for (const { job } of message.body.held) jobs.heard(job, message.src)
         return beats.granted(message)
       case 'job.close':
         return beats.closed(message)

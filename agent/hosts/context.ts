@@ -68,7 +68,7 @@ export function createContext(assignment: Assignment, { call }: Calls, channel: 
     progress(fraction, note, metrics) {
       channel.post({
         is: 'progress',
-        fraction: Math.min(1, Math.max(0, fraction)),
+        fraction: Number.isFinite(fraction) ? Math.min(1, Math.max(0, fraction)) : 0,
         ...(note === undefined ? {} : { note }),
         ...(metrics === undefined ? {} : { metrics }),
       })

@@ -17,7 +17,9 @@ async function open(t: Test, { limit = 8, policy = 'domain' as Policy } = {}) {
   const { domain, self } = air
   const peer = await air.peer()
   const keyOf = (node: string) => (node === peer.id ? peer.identity.publicKey : undefined)
+  const heard: string[] = []
   const intake = createIntake({
+    jobs: { heard: (job, coordinator) => void heard.push(`${job} ${coordinator}`) },
     table,
     queue,
     outbox,
@@ -55,7 +57,7 @@ async function open(t: Test, { limit = 8, policy = 'domain' as Policy } = {}) {
       exp: 0,
       body: { manifest: signed, leaseMs: 10_000, tasks: tasks.map((task) => ({ task: `map/${task}`, attempt, stage: 'map', body: bytes(task) })) },
     } satisfies MessageOf<'task.offer'>)
-  return { ...rooms, intake, peer, manifest, offer }
+  return { ...rooms, intake, peer, manifest, offer, heard }
 }
 
 t.test('an offer is held, in order, each attempt with its data and its end two seconds before the lease', async (t) => {
