@@ -92,7 +92,7 @@ async function ready(child: ChildProcess, ended: Promise<void>): Promise<void> {
     const [line] = (await Promise.race([once(lines, 'line', { signal: timeout.signal }), ended.then(() => [])])) as [string?]
     const said =
       line === undefined
-        ? { error: { code: 'INTERNAL', message: 'A companion ended while it started' } }
+        ? { error: { code: 'NODE_LOST', message: 'A companion ended while it started', hint: 'Try again' } }
         : (JSON.parse(line) as { ready?: true; error?: Failure })
     if (said.error !== undefined) throw fromFailure(said.error)
   } catch (error) {

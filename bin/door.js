@@ -24,10 +24,21 @@ function isRecent() {
 
 /** In a checkout the sources lie beside and Node strips their types; a package has only what was built. */
 function load(module) {
+  endWithLauncher()
   keepCompiled()
   const source = path.join(root, `${module}.ts`)
   const file = fs.existsSync(source) ? source : path.join(root, 'dist', `${module}.js`)
   return import(require('url').pathToFileURL(file).href).then((door) => door.main(process.argv.slice(2))).catch(fail)
+}
+
+/** Under an old Node a person started that one, not us: when it is gone, however, so are we. */
+function endWithLauncher() {
+  const launcher = Number(process.env.IPDC_LAUNCHER)
+  delete process.env.IPDC_LAUNCHER
+  if (!launcher) return
+  setInterval(() => {
+    if (process.ppid !== launcher) process.kill(process.pid, 'SIGTERM')
+  }, 500).unref()
 }
 
 /** Half of what a command costs is making code of text, the same each time: Node keeps it, where it can, beside what npm installed. */
@@ -52,7 +63,8 @@ function findPinned() {
 
 /** The same call under another Node; its end is ours. */
 function runAgain(node) {
-  const child = require('child_process').spawn(node, process.execArgv.concat(process.argv.slice(1)), { stdio: 'inherit' })
+  const env = Object.assign({}, process.env, { IPDC_LAUNCHER: String(process.pid) })
+  const child = require('child_process').spawn(node, process.execArgv.concat(process.argv.slice(1)), { stdio: 'inherit', env: env })
   // A terminal sends ^C to both of us, and two of them mean something else than one.
   const passed = hasTerminal() ? ['SIGTERM', 'SIGHUP'] : ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT']
   for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT']) process.on(signal, () => passed.indexOf(signal) >= 0 && child.kill(signal))

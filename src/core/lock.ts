@@ -86,6 +86,7 @@ async function isAlive(held: string): Promise<boolean> {
     return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
   const now = await startOf(pid)
+  if (now === 'ended') return false
   return now === start || now === 'unknown' || start === 'unknown'
 }
 
@@ -93,8 +94,10 @@ async function isAlive(held: string): Promise<boolean> {
 async function startOf(pid: number): Promise<string> {
   try {
     const [stat, boot] = await Promise.all([readFile(`/proc/${pid}/stat`, 'utf8'), readFile('/proc/sys/kernel/random/boot_id', 'utf8')])
-    // The name in parentheses may hold anything; the start is field 22.
-    return `${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}@${boot.trim()}`
+    // The name in parentheses may hold anything; after it come the state and, as field 22, the start.
+    const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    // One that has ended and that nobody waited for holds nothing any more.
+    return state === 'Z' || state === 'X' ? 'ended' : `${fields[18]}@${boot.trim()}`
   } catch {
     return 'unknown'
   }

@@ -76,6 +76,17 @@ t.test('under an old Node a signal goes through to the pinned one, and its end c
   t.same(await once(waiting, 'exit'), [null, 'SIGTERM'])
 })
 
+t.test('under an old Node that is killed the pinned one ends too', async (t) => {
+  const old = needsOldNode(t)
+  if (old === undefined) return
+  const launcher = await started(old, [doorIn(t, 'src', pinned), 'wait'])
+  const ended = once(launcher.stdout ?? launcher, 'close')
+  launcher.kill('SIGKILL')
+  // The pinned one holds the other end of the output until it ends.
+  await ended
+  t.pass('its output is closed')
+})
+
 t.test('under an old Node without a pinned one it says in one line which Node is needed, and ends with 69', async (t) => {
   const old = needsOldNode(t)
   if (old === undefined) return

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { lock } from '../../src/core/lock.ts'
@@ -29,6 +29,20 @@ t.test('the lock of a dead process is taken over, by one of many only', async (t
   writeFileSync(path, `${child.pid} 12345 dead\n`)
   const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => lock(path)))
   t.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
+})
+
+t.test('a process that has ended, and that nobody waited for, holds nothing', { skip: process.platform !== 'linux' }, async (t) => {
+  const path = join(t.testdir(), 'lock')
+  // The shell becomes a program that waits for no child, so its child stays as a zombie.
+  const keeper = spawn('sh', ['-c', 'true & echo $!; exec sleep 30'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  t.teardown(() => keeper.kill('SIGKILL'))
+  const [pid] = (await once(keeper.stdout.setEncoding('utf8'), 'data')) as [string]
+  const state = () => readFileSync(`/proc/${pid.trim()}/stat`, 'utf8').split(') ')[1]?.[0]
+  while (state() !== 'Z') await new Promise(setImmediate)
+  const [, start] = readFileSync(`/proc/${pid.trim()}/stat`, 'utf8').split(') ')
+  writeFileSync(path, `${pid.trim()} ${start?.split(' ')[19]}@${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()} x\n`)
+  await (await lock(path))()
+  t.pass('taken over')
 })
 
 t.test('a process id that was used again is not taken for the one that died', async (t) => {

@@ -2,7 +2,7 @@
  * What a coordinator's word rests on: one log per job. Offers and leases are not in it: a restart raises the term, and nodes tell
  * what they hold. A closed job keeps two records, so that it can be listed.
  */
-import { mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { codeOf, type IpdcError, toFailure, wrap } from '../errors.ts'
 import type { Failure, JobId, NodeId, Term } from '../kind.ts'
@@ -113,13 +113,14 @@ export function openJournals({ dir, log, onStuck }: JournalsOptions): Journals {
   }
 
   /** The job has failed; what is left of its journal is kept beside for a person to look at. */
-  async function setAside(job: JobId, entries: readonly JournalEntry[], error: unknown): Promise<{ record: JobRecord; journal: undefined } | undefined> {
+  async function setAside(job: JobId, entries: readonly JournalEntry[], error: unknown): Promise<{ record: JobRecord; journal: undefined }> {
     const path = pathOf(job)
     const aside = `${path}.damaged`
     await rename(path, aside)
     log.error({ job, err: error, aside }, 'journal damaged: the job has failed, its journal is kept aside')
-    const record = fold(entries)
-    if (record === undefined) return undefined
+    // Where even the first record is gone, the name of the file still says that there was a job.
+    const lost: Opened = { is: 'opened', job, kind: 'unknown@0', value: null, wall: Math.round((await stat(aside)).mtimeMs) }
+    const record = fold(entries) ?? { opened: lost, term: 1, committed: new Map(), charged: new Map(), closed: undefined }
     const { opened, term } = record
     const submitted = new Date(opened.wall).toISOString()
     const failure = { ...toFailure(error), hint: `What is left of the journal is in ${aside}` }
