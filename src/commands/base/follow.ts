@@ -18,19 +18,29 @@ export interface Watched {
  * @throws the job's own error; JOB_CANCELLED; NO_AGENT when its agent ended before the job; CANCELLED after `signal`
  */
 export async function watch({ client, id, progress, each, signal }: Watched & { readonly signal: AbortSignal }): Promise<JobView> {
+  // A warning comes as it is given and again in each snapshot; one that was given before we listened only in those.
+  const said = new Set<string>()
+  const warn = (warnings: readonly string[]) => {
+    for (const warning of warnings) {
+      if (!said.has(warning)) progress.say(`Warning: ${warning}`)
+      said.add(warning)
+    }
+  }
   for await (const event of client.events(id, { signal })) {
     each?.(event)
     switch (event.is) {
       case 'job':
         progress.show(event.job)
+        warn(event.job.warnings)
         break
       case 'warning':
-        progress.say(`Warning: ${event.message}`)
+        warn([event.message])
         break
       case 'task':
         break
       case 'closed':
         progress.show(event.job)
+        warn(event.job.warnings)
         return ended(event.job)
     }
   }

@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import t from 'tap'
+import { createClient } from '../../../../src/core/client/client.ts'
 import { fakeHome, ipdc, root } from '../../../commands/cli.ts'
 
 const text = 'the cat and the hat\n'
@@ -121,4 +122,16 @@ t.test('a warning of the job is said, and is no error', async (t) => {
   const ran = await running
   t.equal(ran.status, 0)
   t.match(ran.stderr, 'Warning: The input is empty\n')
+})
+
+t.test('a warning that was given before anybody listened is said from the view of the job, once', async (t) => {
+  const { home, fake } = await fakeHome(t, { hold: true })
+  const client = createClient(fake.socket)
+  const id = await client.submit({ kind: 'mr', label: 'wordcount', job: { program: 'wordcount', input: fake.add(''), k: 2 } })
+  fake.change(id, { warnings: ['The input is empty'] })
+  fake.finish(id)
+  const { status, stderr } = await ipdc(['job', 'watch', id], { home })
+  t.equal(status, 0)
+  t.equal(stderr.split('Warning: The input is empty\n').length, 2, stderr)
+  t.equal((await ipdc(['job', 'watch', id, '--json'], { home })).stderr, '', 'with --json it is in the job')
 })
