@@ -1,5 +1,5 @@
 /**
- * Gives ready tasks to nodes with credit: the best-ranked that has some, so that work always flows. Jobs take turns, so a large
+ * Gives ready tasks to nodes with credit: the best-ranked that has a slot free, else the best-ranked, so that work always flows. Jobs take turns, so a large
  * one does not starve a small one.
  */
 import { choose } from '../cluster/placement.ts'
@@ -10,7 +10,7 @@ import { bookOf, settle } from './credits.ts'
 import type { Round } from './instruction.ts'
 import { renew } from './lease.ts'
 import { allowedOf, candidates, first, fittingOf, shift } from './ready.ts'
-import { type Attempt, become, type Job, keyOf, type Line, type Task } from './state.ts'
+import { type Attempt, become, type Job, keyOf, type Line, type State, type Task } from './state.ts'
 import { warn } from './warn.ts'
 
 /** Tasks that no node fits wait so long before it is said: nodes may be about to come. @default 2_000 (ms) */
@@ -35,13 +35,23 @@ function placeOne(round: Round, job: Job): boolean {
       if (line.key !== '') job.lines.delete(line.key)
       continue
     }
-    const node = choose(task.key, candidates(round.state, job, line), task.prefer)
+    const node = choose(task.key, idleFirst(round.state, candidates(round.state, job, line), task), task.prefer)
     if (node === undefined) continue
     shift(line)
     offer(round, task, node)
     return true
   }
   return false
+}
+
+/** Those with a slot for it now, while there are any: what waits on one node while another sleeps is time lost. A preferred node may let it wait. */
+function idleFirst(state: State, nodes: readonly NodeId[], { prefer }: Task): readonly NodeId[] {
+  if (prefer.some((node) => nodes.includes(node))) return nodes
+  const idle = nodes.filter((id) => {
+    const book = state.books.get(id)
+    return book !== undefined && book.attempts.size < (book.node?.slots ?? 0)
+  })
+  return idle.length > 0 ? idle : nodes
 }
 
 function offer({ state, now, out }: Round, task: Task, node: NodeId): void {
