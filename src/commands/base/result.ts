@@ -1,7 +1,7 @@
 /** The files of a job's result, in a folder of this machine. */
 import type { Artifact, JobView } from '../../core/client/api.ts'
 import type { Client } from '../../core/client/client.ts'
-import { IpdcError } from '../../core/errors.ts'
+import { codeOf, IpdcError } from '../../core/errors.ts'
 import { bytesText, plural } from './amounts.ts'
 import { saveTree } from './save.ts'
 
@@ -27,8 +27,15 @@ export interface Saved {
   readonly sentence: string
 }
 
+/** @throws what saveTree throws; where it could not be written, the error says how to write it elsewhere: the work is not lost */
 export async function saveResult(client: Client, job: JobView, folder: string): Promise<Saved> {
-  const parts = await saveTree(client, rootOf(job).cid, folder)
+  const { cid } = rootOf(job)
+  const parts = await saveTree(client, cid, folder).catch((error: unknown) => {
+    const code = codeOf(error)
+    if (code !== 'IO' && code !== 'DISK_FULL') throw error
+    const message = `${job.id} is done (${cid}), but its result could not be written: ${(error as Error).message}`
+    throw new IpdcError(code, { message, hint: `ipdc job result ${job.id} --output OTHER`, cause: error })
+  })
   const bytes = parts.reduce((sum, { size }) => sum + size, 0)
   return { parts, sentence: `Wrote ${plural(parts.length, 'file')}, ${bytesText(bytes)}, to ${folder}` }
 }

@@ -9,22 +9,33 @@ import { pipeline } from 'node:stream/promises'
 import type { Address } from '../../core/cids.ts'
 import type { Artifact, Entry } from '../../core/client/api.ts'
 import type { Client } from '../../core/client/client.ts'
+import { makeFolders, tryFolder } from '../../core/client/folders.ts'
 import { IpdcError, wrap } from '../../core/errors.ts'
 import { cleanName, maxPathDepth } from '../../core/names.ts'
 
-/** @throws USAGE where the folder holds something already and nobody said `force`; IO where it is no folder */
+const elsewhere = 'Name another folder'
+
+/** Before any work is done. @throws USAGE where the folder holds something already and nobody said `force`; IO where nothing can be written there */
 export async function checkFolder(folder: string, force: boolean): Promise<void> {
   const names = await readdir(folder).catch((error: unknown) => {
     if ((error as { code?: string }).code === 'ENOENT') return []
-    throw wrap(error, 'IO', `Cannot write into ${folder}`)
+    throw wrap(error, 'IO', `Cannot write into ${folder}`, elsewhere)
   })
-  if (names.length === 0 || force) return
-  throw new IpdcError('USAGE', { message: `The folder ${folder} is not empty`, hint: 'Name another one, or write over it: --force' })
+  if (names.length > 0 && !force)
+    throw new IpdcError('USAGE', { message: `The folder ${folder} is not empty`, hint: 'Name another one, or write over it: --force' })
+  await checkRoom(folder)
+}
+
+/** @throws IO, DISK_FULL where nothing can be written into the folder, or where it cannot be made */
+export async function checkRoom(folder: string): Promise<void> {
+  await tryFolder(folder).catch((error: unknown) => {
+    throw wrap(error, 'IO', `Cannot write into ${folder}`, elsewhere)
+  })
 }
 
 /** All that lies below a directory of the store, or a file alone, into the folder; gives what lies directly in it. @throws BAD_PATH, IO, DISK_FULL, NOT_FOUND */
 export async function saveTree(client: Client, address: Address, folder: string): Promise<Artifact[]> {
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+  await makeFolders(folder).catch((error: unknown) => {
     throw wrap(error, 'IO', `Cannot make the folder ${folder}`)
   })
   const { type, name, cid, size } = await client.stat(address)

@@ -3,10 +3,11 @@
  * two functions alone, so both must ask them.
  */
 import { createHash } from 'node:crypto'
-import { mkdir, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { IpdcError, wrap } from '../errors.ts'
+import { makeFolders } from './folders.ts'
 
 /** A unix socket's path may not be longer: the kernel's limit is 104 to 108 bytes with the closing zero. */
 const maxSocketBytes = 100
@@ -36,7 +37,7 @@ export function socketOf(home: string, env: Env = process.env): string {
 export async function openHome(home: string): Promise<string> {
   const path = resolve(home)
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 })
+    await makeFolders(path, 0o700)
     const { uid, mode } = await stat(path)
     if (process.getuid !== undefined && uid !== process.getuid()) {
       throw new IpdcError('REFUSED', { message: `The home ${path} belongs to user ${uid}`, hint: 'Name a folder of your own: IPDC_HOME=DIR' })

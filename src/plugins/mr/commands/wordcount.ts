@@ -5,7 +5,7 @@ import { optional } from '../../../commands/base/args.ts'
 import { force, output, size } from '../../../commands/base/flags.ts'
 import { addInputs } from '../../../commands/base/inputs.ts'
 import { folderOf, rootOf, tasksOf } from '../../../commands/base/result.ts'
-import { checkFolder } from '../../../commands/base/save.ts'
+import { checkFolder, checkRoom } from '../../../commands/base/save.ts'
 import { BaseCommand } from '../../../commands/base.ts'
 import type { Artifact } from '../../../core/client/api.ts'
 import type { JobId, NodeId } from '../../../core/kind.ts'
@@ -56,7 +56,7 @@ Where no agent runs, three nodes are started for the job and end with it.`
   async run(): Promise<WordCounted> {
     const { argv, flags } = await this.parse(WordCount)
     const { k, nodes, output, split: splitBytes, 'ignore-case': ignoreCase } = flags
-    if (output !== undefined) await checkFolder(output, flags.force)
+    await (output === undefined ? checkRoom('.') : checkFolder(output, flags.force))
     const inputs = await chooseInputs(argv as string[], (line) => this.say(line))
     const connection = await this.reach({ companions: 2 })
     const input = await addInputs(connection.client, inputs)

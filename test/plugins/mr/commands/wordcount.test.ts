@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import t from 'tap'
 import { createClient } from '../../../../src/core/client/client.ts'
 import { fakeHome, ipdc, root } from '../../../commands/cli.ts'
@@ -106,6 +106,36 @@ t.test('a folder that holds something is not written into, unless forced; then t
   const forced = await ipdc(['mr', 'wordcount', 'book.txt', '--output', 'counts', '--force', '--k', '1'], { home, cwd })
   t.equal(forced.status, 0)
   t.same((await readdir(`${cwd}/counts`)).sort(), ['note', 'part-00000'])
+})
+
+t.test('a folder that cannot be written into is said before the work is done', async (t) => {
+  const { home, fake } = await fakeHome(t)
+  const cwd = t.testdir({ 'book.txt': text })
+  for (const output of ['/proc/x', '/proc/x/y', 'book.txt', 'book.txt/x']) {
+    const ran = await ipdc(['mr', 'wordcount', 'book.txt', '--output', output], { home, cwd })
+    t.same([ran.status, ran.stdout], [74, ''], output)
+    t.match(ran.stderr, `Error IO Cannot write into ${output}`)
+    t.match(ran.stderr, 'Try: Name another folder')
+  }
+  t.equal((await ipdc(['mr', 'wordcount', 'book.txt'], { home, cwd: '/proc' })).status, 74, 'the folder here is tried, too')
+  t.equal(fake.jobs.length, 0)
+  t.equal((await ipdc(['mr', 'wordcount', 'book.txt', '--output', 'deep/er/counts'], { home, cwd })).status, 0)
+  t.equal((await readdir(`${cwd}/deep/er/counts`)).length, 3)
+  t.same((await readdir(cwd)).sort(), ['book.txt', 'deep'], 'and the try leaves nothing')
+})
+
+t.test('a result that cannot be written after all is not lost: the error says how to get it', async (t) => {
+  const { home, fake } = await fakeHome(t, { hold: true })
+  const cwd = t.testdir({ 'book.txt': text })
+  const running = ipdc(['mr', 'wordcount', 'book.txt', '--output', 'counts'], { home, cwd })
+  while (fake.jobs.length === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  await writeFile(`${cwd}/counts`, 'a file now')
+  const [job] = fake.jobs
+  fake.finish(job?.id ?? '')
+  const ran = await running
+  t.same([ran.status, ran.stdout], [74, ''])
+  t.match(ran.stderr, `${job?.id} is done (${fake.jobs[0]?.root?.cid})`)
+  t.match(ran.stderr, `Try: ipdc job result ${job?.id} --output OTHER\n`)
 })
 
 t.test('a warning of the job is said, and is no error', async (t) => {
