@@ -76,3 +76,19 @@ t.test('the words of a forged or foreign answer change no attempt', async (t) =>
   t.equal(desk.taskOf('s/0')?.live.get('1.1')?.node, 'a')
   t.same(desk.says('a', 'done', 's/0').outcomes, ['s/0 done'])
 })
+
+t.test('a node with a slot free comes before one where the task would wait, unless that one is preferred', async (t) => {
+  const desk = new Desk()
+  desk.job()
+  for (const id of ['a', 'b', 'c']) desk.node(id, { room: 3, slots: 1 })
+  const nodeOf = (offer: string | undefined) => offer?.split(' → ')[1] ?? ''
+  const first = ['s/0', 's/1', 's/2'].map((task) => nodeOf(desk.task(task).offers[0]))
+  t.same(first.sort(), ['a', 'b', 'c'], 'one each')
+  t.not(nodeOf(desk.task('s/3').offers[0]), '', 'then room counts')
+  const idle = new Desk()
+  idle.job()
+  idle.node('a', { room: 3, slots: 1 })
+  idle.task('s/0')
+  idle.node('b', { room: 3, slots: 1 })
+  t.same(idle.task('s/1', { prefer: ['a'] }).offers, ['s/1#1 → a'])
+})
