@@ -13,6 +13,7 @@ import { readAddress } from './address.ts'
 import { filesBelow } from './folder.ts'
 import { baseOf, isGlob, matching } from './glob.ts'
 import { nearest } from './nearest.ts'
+import { cleaned, isOdd, withTreeNames } from './tree-names.ts'
 
 export type Input =
   /** Files by their names within the whole. */
@@ -39,9 +40,9 @@ export function pipedInput(): Input | undefined {
   }
 }
 
-/** All inputs as one directory; one stream or one address alone is itself. */
+/** All inputs as one directory; one stream or one address alone is itself. Odd names of files are made plain: their bytes are what counts. */
 export async function addInputs(client: Client, inputs: readonly Input[], options: AddOptions = {}): Promise<Artifact> {
-  const files = inputs.flatMap((input) => (input.is === 'files' ? input.files : []))
+  const files = withTreeNames(filesOf(inputs))
   const others: Artifact[] = []
   for (const input of inputs) {
     if (input.is === 'stream') others.push(await client.addFile(input.content, { ...options, name: input.name }))
@@ -54,15 +55,32 @@ export async function addInputs(client: Client, inputs: readonly Input[], option
   return client.link([...local, ...others], options)
 }
 
-/** Into the store for good: one file as itself, one folder as the directory it is, several as one directory. @throws NO_INPUT */
+/** Into the store for good: one file as itself, one folder as the directory it is, several as one directory. @throws NO_INPUT; BAD_PATH for a name that a directory cannot have */
 export async function addKept(client: Client, names: readonly string[]): Promise<Artifact> {
   const inputs = await readInputs(names)
   const [only, ...more] = inputs
-  if (only?.is !== 'files' || more.length > 0) return addInputs(client, inputs, { keep: true })
+  if (only?.is !== 'files' || more.length > 0) {
+    refuseOdd(filesOf(inputs))
+    return addInputs(client, inputs, { keep: true })
+  }
   const [file, ...others] = only.files
-  if (file !== undefined && others.length === 0 && !file.path.includes('/')) return client.addFile(createReadStream(file.file), { keep: true, name: file.path })
-  const inside = only.files.map(({ path, file }) => ({ path: path.slice(path.indexOf('/') + 1), file }))
-  return { ...(await client.addPaths(inside, { keep: true })), name: basename(names[0] ?? '') }
+  const alone = file !== undefined && others.length === 0 && !file.path.includes('/')
+  const files = alone ? only.files : only.files.map(({ path, file }) => ({ path: path.slice(path.indexOf('/') + 1), file }))
+  refuseOdd(files)
+  if (alone) return client.addFile(createReadStream(file.file), { keep: true, name: file.path })
+  return { ...(await client.addPaths(files, { keep: true })), name: basename(names[0] ?? '') }
+}
+
+function filesOf(inputs: readonly Input[]): LocalFile[] {
+  return inputs.flatMap((input) => (input.is === 'files' ? input.files : []))
+}
+
+/** Whoever keeps files wants them back under their names. */
+function refuseOdd(files: readonly LocalFile[]): void {
+  const odd = files.find(({ path }) => isOdd(path))
+  if (odd === undefined) return
+  const message = `A file of the store cannot have a name with control characters or a backslash: ${JSON.stringify(odd.file)}`
+  throw new IpdcError('BAD_PATH', { message, hint: 'Rename it, or give its bytes alone: ipdc store add - < FILE' })
 }
 
 async function readInput(text: string, named: (wanted: string) => string): Promise<Input> {
@@ -77,7 +95,7 @@ async function readInput(text: string, named: (wanted: string) => string): Promi
 
 async function readPath(path: string, stats: Stats, named: (wanted: string) => string): Promise<Input> {
   // `ipdc … <(zcat book.gz)`: a pipe has a name and an end. A device has no end.
-  if (stats.isFIFO()) return { is: 'stream', name: named(basename(path)), content: createReadStream(path) }
+  if (stats.isFIFO()) return { is: 'stream', name: named(cleaned(basename(path))), content: createReadStream(path) }
   const name = basename(resolve(path)) || 'root'
   if (stats.isFile()) return { is: 'files', files: [{ path: named(name), file: resolve(path) }] }
   if (!stats.isDirectory())

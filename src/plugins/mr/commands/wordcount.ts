@@ -1,6 +1,7 @@
 /** `ipdc mr wordcount [INPUT…]`: how often each word occurs. */
 
 import * as Flags from '@oclif/core/flags'
+import { plural } from '../../../commands/base/amounts.ts'
 import { optional } from '../../../commands/base/args.ts'
 import { force, output, size } from '../../../commands/base/flags.ts'
 import { addInputs } from '../../../commands/base/inputs.ts'
@@ -8,6 +9,7 @@ import { folderOf, rootOf, tasksOf } from '../../../commands/base/result.ts'
 import { checkFolder, checkRoom } from '../../../commands/base/save.ts'
 import { BaseCommand } from '../../../commands/base.ts'
 import type { Artifact } from '../../../core/client/api.ts'
+import type { Client } from '../../../core/client/client.ts'
 import type { JobId, NodeId } from '../../../core/kind.ts'
 import { saveParts } from './output.ts'
 import { chooseInputs } from './sample.ts'
@@ -59,6 +61,7 @@ Where no agent runs, three nodes are started for the job and end with it.`
     await (output === undefined ? checkRoom('.') : checkFolder(output, flags.force))
     const inputs = await chooseInputs(argv as string[], (line) => this.say(line))
     const connection = await this.reach({ companions: 2 })
+    if (nodes !== undefined) await this.#countNodes(connection.client, nodes)
     const input = await addInputs(connection.client, inputs)
     const counting = { program: 'wordcount', input: input.cid, k, splitBytes, ignoreCase }
     const id = await connection.client.submit({ kind: 'mr', label: 'wordcount', job: counting, ...(nodes === undefined ? {} : { nodes }) })
@@ -67,5 +70,11 @@ Where no agent runs, three nodes are started for the job and end with it.`
     this.say(sentence)
     this.print(rootOf(job).cid)
     return { job: id, root: rootOf(job).cid, parts, tasks: tasksOf(job), nodes: job.nodes, ms: job.ms }
+  }
+
+  /** Fewer than may work on it is no error: the result is the same. */
+  async #countNodes(client: Client, wanted: number): Promise<void> {
+    const there = (await client.nodes()).filter(({ state }) => state === 'up').length
+    if (there < wanted) this.warning(`${there} of ${plural(wanted, 'node')} ${there === 1 ? 'is' : 'are'} there`)
   }
 }

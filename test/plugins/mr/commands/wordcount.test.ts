@@ -138,6 +138,28 @@ t.test('a result that cannot be written after all is not lost: the error says ho
   t.match(ran.stderr, `Try: ipdc job result ${job?.id} --output OTHER\n`)
 })
 
+t.test('more nodes wanted than there are is a warning', async (t) => {
+  const { home } = await fakeHome(t)
+  const cwd = t.testdir({ 'book.txt': text })
+  const many = await ipdc(['mr', 'wordcount', 'book.txt', '--nodes', '9'], { home, cwd })
+  t.equal(many.status, 0)
+  t.match(many.stderr, /^Warning 2 of 9 nodes are there\n/)
+  t.notMatch((await ipdc(['mr', 'wordcount', 'book.txt', '--nodes', '2'], { home, cwd })).stderr, 'Warning')
+  t.equal((await ipdc(['mr', 'wordcount', 'book.txt', '--nodes', '9', '--json', '--output', 'c'], { home, cwd })).stderr, '')
+})
+
+t.test('files are counted whatever their names are', async (t) => {
+  const { home, fake } = await fakeHome(t)
+  const cwd = t.testdir({ odd: { 'a\nb': 'x', 'a\\b': 'x', a_b: 'x' } })
+  t.equal((await ipdc(['mr', 'wordcount', 'odd', '--output', 'counts'], { home, cwd })).status, 0)
+  t.same(await linesOf(`${cwd}/counts`), ['x\t3'])
+  const kept = await ipdc(['store', 'add', 'odd'], { home, cwd })
+  t.same([kept.status, kept.stdout], [65, ''], 'but not kept under others')
+  t.match(kept.stderr, /Error BAD_PATH .*odd\/a\\[n\\]/)
+  t.match(kept.stderr, 'Try: Rename it')
+  t.equal(fake.jobs.length, 1)
+})
+
 t.test('a warning of the job is said, and is no error', async (t) => {
   const { home, fake } = await fakeHome(t, { hold: true })
   const cwd = t.testdir({ empty: '' })
