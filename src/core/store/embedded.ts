@@ -5,7 +5,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Cid } from '../cids.ts'
-import { IpdcError, wrap } from '../errors.ts'
+import { codeOf, IpdcError, wrap } from '../errors.ts'
 import type { Artifact, Content } from '../kind.ts'
 import { lock } from '../lock.ts'
 import type { Log } from '../log.ts'
@@ -17,6 +17,7 @@ import { createBudget, expect } from './expect.ts'
 import { addFile, dagBytes, type Part, type Sink } from './file.ts'
 import { collect } from './gc.ts'
 import { createIndex } from './index.ts'
+import { isMissing } from './missing.ts'
 import { createPack } from './pack.ts'
 import { openPins } from './pins.ts'
 import { type BlockSource, entriesOf, entryOf, readFile, resolve } from './read.ts'
@@ -58,7 +59,7 @@ export async function createEmbeddedStore({ path, limit, log, segmentBytes = 256
     const { segments, end } = await scan(path, index, pins.synced, log)
     await pins.cut(end)
     await pins.compact()
-    return { pins, pack: createPack({ folder: path, limit, segmentBytes, index, segments, synced: pins.synced }) }
+    return { pins, pack: createPack({ folder: path, limit, segmentBytes, index, segments, synced: pins.synced, log }) }
   }
 
   /** Runs what puts or relies on blocks: none of them is collected meanwhile. */
@@ -100,7 +101,7 @@ export async function createEmbeddedStore({ path, limit, log, segmentBytes = 256
   }
 
   async function get(cid: Cid): Promise<Buffer> {
-    const bytes = await pack.get(digestOf(cid))
+    const bytes = await pack.get(cid)
     if (bytes === undefined) throw new IpdcError('NOT_FOUND', { message: `Block ${cid} is not in this store`, cid })
     return bytes
   }
@@ -117,14 +118,17 @@ export async function createEmbeddedStore({ path, limit, log, segmentBytes = 256
     }
   }
 
-  /** Counts on every block below a root. @throws NOT_FOUND where one is missing and `partial` is not set */
+  /** Counts on every block below a root. @throws NOT_FOUND, BAD_BLOCK where one is missing and `partial` is not set */
   async function touchAll(root: Cid, partial: boolean, signal: AbortSignal | undefined): Promise<void> {
     for await (const { cid, read } of walk(root, get)) {
       signal?.throwIfAborted()
       const entry = index.find(digestOf(cid))
       if (entry >= 0) index.touch(entry, pack.time)
       if (entry < 0 && !partial) await get(cid)
-      if (entry >= 0 && codecOf(cid) !== 'raw') await read()
+      if (entry < 0 || codecOf(cid) === 'raw') continue
+      await read().catch((error: unknown) => {
+        if (!partial || !isMissing(error)) throw error
+      })
     }
   }
 
@@ -184,6 +188,7 @@ export async function createEmbeddedStore({ path, limit, log, segmentBytes = 256
           expected.came(cid, bytes)
         }
         await touchAll(expectRoot, false, signal).catch((error: unknown) => {
+          if (codeOf(error) === 'BAD_BLOCK') throw error
           throw new IpdcError('BAD_DATA', { message: `The CAR does not hold all of ${expectRoot}`, cause: error, cid: expectRoot })
         })
         await keep(expectRoot, failures, pin)

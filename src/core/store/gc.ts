@@ -4,8 +4,8 @@
  * what is dead in others is forgotten, and may be met again after the next start.
  */
 import type { Cid } from '../cids.ts'
-import { IpdcError } from '../errors.ts'
-import { codecOf, digestOf } from './cid.ts'
+import { cidOf, codecOf, digestOf, sha256 } from './cid.ts'
+import { isMissing } from './missing.ts'
 import type { Pack } from './pack.ts'
 import type { Pins } from './pins.ts'
 import { readExactly, readHead, recordLength, type Segment } from './segment.ts'
@@ -51,7 +51,9 @@ async function mark(pack: Pack, pins: Pins, signal: AbortSignal | undefined): Pr
     marks[entry] = 1
     if (codecOf(cid) === 'raw') continue
     signal?.throwIfAborted()
-    const bytes = await pack.get(digest)
+    const bytes = await pack.get(cid).catch((error: unknown) => {
+      if (!isMissing(error)) throw error
+    })
     if (bytes !== undefined) todo.push(...linksOrNone(cid, bytes))
   }
   return marks
@@ -91,20 +93,30 @@ async function entriesIn({ index }: Pack, victims: readonly Segment[]): Promise<
   return entries
 }
 
-/** Copies what lives in a segment to the end of the pack; only when that is on disk does the index follow. Gives the bytes copied. */
+/**
+ * Copies what lives in a segment to the end of the pack; only when that is on disk does the index follow. Gives the bytes copied.
+ * What is damaged is not carried on.
+ */
 async function moveOut(pack: Pack, segment: Segment, entries: readonly number[]): Promise<number> {
   const { index, failures } = pack
   const moves = []
   let copied = 0
   for (const entry of entries) {
-    const { offset, length } = index.place(entry)
+    const digest = Uint8Array.from(index.digest(entry))
+    const { segment: number, offset, length } = index.place(entry)
+    // Found damaged by a reader meanwhile: the entry is free, or another block's.
+    if (number !== segment.number) continue
     const record = await readExactly(segment, offset + length - recordLength(length), recordLength(length))
     const head = readHead(record, 0)
-    if (head === undefined) throw new IpdcError('IO', { message: `There is no block at ${offset} of ${segment.path}` })
-    moves.push({ entry, place: await pack.copy(head.codec, head.digest, record.subarray(head.headLength)) })
+    const bytes = record.subarray(record.length - length)
+    if (head === undefined || !sha256(bytes).equals(digest)) {
+      if (index.find(digest) === entry) pack.damaged(entry, cidOf(head?.codec ?? 'raw', digest))
+      continue
+    }
+    moves.push({ entry, digest, place: await pack.copy(head.codec, digest, bytes) })
     copied += record.length
   }
   if (moves.length > 0) await pack.sync(failures)
-  for (const { entry, place } of moves) index.move(entry, place)
+  for (const { entry, digest, place } of moves) if (index.find(digest) === entry) index.move(entry, place)
   return copied
 }

@@ -1,11 +1,14 @@
 /**
  * Blocks in append-only segments, found by digest. Adders that wait for the disk at the same time share one sync. A block counts as
  * held from the moment it was put; what could not be written is forgotten again, and everybody who put or met it meanwhile is told.
+ * Disks err: what is read is hashed, and a block that does not hold is forgotten, so that it can be put again.
  */
 import { unlink } from 'node:fs/promises'
+import type { Cid } from '../cids.ts'
 import { IpdcError, wrap } from '../errors.ts'
+import type { Log } from '../log.ts'
 import { syncFolder } from '../record-log.ts'
-import type { Codec } from './cid.ts'
+import { type Codec, digestOf, sha256 } from './cid.ts'
 import type { Index, Place } from './index.ts'
 import { carHeader, closeFile, maxBlockBytes, readExactly, recordLength, type Segment, segmentOf, withFile } from './segment.ts'
 import { createWriter } from './writer.ts'
@@ -30,7 +33,10 @@ export interface Pack {
   time: number
   /** Keeps a block; `bytes` must stay as they are until it resolves. @throws DISK_FULL, IO, TOO_LARGE */
   put(codec: Codec, digest: Uint8Array, bytes: Uint8Array): Promise<void>
-  get(digest: Uint8Array): Promise<Buffer | undefined>
+  /** Undefined where it is not here. @throws BAD_BLOCK: it was damaged on disk, and is not here from now on */
+  get(cid: Cid): Promise<Buffer | undefined>
+  /** Forgets a block whose bytes on disk do not hold. */
+  damaged(entry: number, cid: Cid): void
   /** Everything put so far is on disk. @throws when anything failed since `failures` was as given */
   sync(failures: number): Promise<void>
   /** Forgets a segment and removes its file. Its blocks must be elsewhere, or forgotten. */
@@ -49,9 +55,10 @@ export interface PackOptions {
   readonly index: Index
   readonly segments: Map<number, Segment>
   readonly synced: Position
+  readonly log: Log
 }
 
-export function createPack({ folder, limit, segmentBytes, index, segments, synced: from }: PackOptions): Pack {
+export function createPack({ folder, limit, segmentBytes, index, segments, synced: from, log }: PackOptions): Pack {
   let synced = from
   let failures = 0
   let lastError: IpdcError | undefined
@@ -112,12 +119,33 @@ export function createPack({ folder, limit, segmentBytes, index, segments, synce
     await free
   }
 
-  async function get(digest: Uint8Array): Promise<Buffer | undefined> {
-    if (!isWritten(placeOf(digest))) await writer.flush()
-    const place = placeOf(digest)
-    const segment = place && segments.get(place.segment)
-    // What failed to be written is not there after all.
-    return place === undefined || segment === undefined || !isWritten(place) ? undefined : readExactly(segment, place.offset, place.length)
+  async function get(cid: Cid): Promise<Buffer | undefined> {
+    const digest = digestOf(cid)
+    for (;;) {
+      if (!isWritten(placeOf(digest))) await writer.flush()
+      const place = placeOf(digest)
+      const segment = place && segments.get(place.segment)
+      // What failed to be written is not there after all.
+      if (place === undefined || segment === undefined || !isWritten(place)) return undefined
+      const bytes = await readExactly(segment, place.offset, place.length)
+      if (sha256(bytes).equals(digest)) return bytes
+      const entry = index.find(digest)
+      const now = entry < 0 ? undefined : index.place(entry)
+      // Another reader may have met the same damage, and the block may have been put again meanwhile.
+      if (now?.segment !== place.segment || now.offset !== place.offset) continue
+      damaged(entry, cid)
+      throw new IpdcError('BAD_BLOCK', {
+        message: `Block ${cid} is damaged on the disk of this node: ${segment.path} at ${place.offset}`,
+        hint: 'Add its file again, or fetch it from a node that has it',
+        cid,
+      })
+    }
+  }
+
+  function damaged(entry: number, cid: Cid): void {
+    const { segment, offset } = index.place(entry)
+    index.remove(entry)
+    log.error({ cid, path: segments.get(segment)?.path, offset }, 'block is damaged on disk: it counts as missing until it is put again')
   }
 
   function isWritten(place: Place | undefined): boolean {
@@ -181,6 +209,7 @@ export function createPack({ folder, limit, segmentBytes, index, segments, synce
     },
     put,
     get,
+    damaged,
     sync,
     async copy(codec, digest, block) {
       const { place, free } = writer.append(segmentFor(block.length, true), codec, digest, block)

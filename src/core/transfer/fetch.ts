@@ -4,11 +4,11 @@
  */
 import type { Agent } from 'node:http'
 import type { Address, Cid } from '../cids.ts'
-import { codeOf } from '../errors.ts'
 import type { Entry, NodeId } from '../kind.ts'
 import type { Log } from '../log.ts'
 import type { ReadOptions, Signal, Store } from '../ports.ts'
 import { createBudget } from '../store/expect.ts'
+import { isMissing } from '../store/missing.ts'
 import { type BlockSource, entriesOf, entryOf, readFile, resolve } from '../store/read.ts'
 import { connections, type SignHeaders } from './ask.ts'
 import { createPull } from './pull.ts'
@@ -112,7 +112,7 @@ export function createFetcher({ store, holders, headers, log, progressMs = 10_00
     try {
       return await store.getBlock(cid)
     } catch (error) {
-      if (codeOf(error) === 'NOT_FOUND') return undefined
+      if (isMissing(error)) return undefined
       throw error
     }
   }
@@ -136,7 +136,7 @@ export function createFetcher({ store, holders, headers, log, progressMs = 10_00
       // From here on what comes is reached by a pin, so it is not collected before the rest has come.
       if (pin !== undefined && !wasPinned) await store.pin(root, pin, { partial: true, signal })
       const below = (cid: Cid, chain: readonly Cid[]) => pull.below(cid, search(cid, chain), budget, signal)
-      await makeWhole(root, { store, maxBlocks: maxDagBlocks, block: source, below, budget, signal, stop: end })
+      await makeWhole(root, { store, maxBlocks: maxDagBlocks, local, block: source, below, budget, signal, stop: end })
       if (pin !== undefined) await store.pin(root, pin, { signal })
       else await store.sync()
     } catch (error) {

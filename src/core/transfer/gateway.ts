@@ -17,6 +17,7 @@ import type { NodeId } from '../kind.ts'
 import type { Log } from '../log.ts'
 import type { Store } from '../ports.ts'
 import { carHead, carStart, carStartOf } from '../store/car.ts'
+import { isMissing } from '../store/missing.ts'
 import type { Holder } from './ask.ts'
 import { type Selection, select } from './selection.ts'
 import { send } from './send.ts'
@@ -133,7 +134,7 @@ export async function createGateway({
       return want.is === 'raw' ? await raw(request, want) : await car(request, want)
     } catch (error) {
       const code = codeOf(error)
-      if (code === 'NOT_FOUND') return text(request.headers['cache-control']?.includes('only-if-cached') ? 412 : 404, (error as Error).message)
+      if (isMissing(error)) return text(request.headers['cache-control']?.includes('only-if-cached') ? 412 : 404, (error as Error).message)
       if (code === 'BAD_DATA' || code === 'BAD_PATH') return text(400, (error as Error).message)
       throw error
     }

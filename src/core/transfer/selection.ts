@@ -1,7 +1,7 @@
 /** What a CAR of this gateway holds: the blocks of the walked path first, then those of the target, each once. */
 import type { Address, Cid } from '../cids.ts'
-import { codeOf } from '../errors.ts'
 import type { Store } from '../ports.ts'
+import { isMissing } from '../store/missing.ts'
 import { resolve } from '../store/read.ts'
 import { type Block, blocksIn, type EntityBytes, type Scope } from '../store/scope.ts'
 
@@ -31,6 +31,6 @@ async function* together(walked: ReadonlyMap<Cid, Uint8Array>, blocks: AsyncIter
   try {
     for await (const block of blocks) if (!walked.has(block.cid)) yield block
   } catch (error) {
-    if (codeOf(error) !== 'NOT_FOUND') throw error
+    if (!isMissing(error)) throw error
   }
 }

@@ -23,6 +23,8 @@ interface Part {
 export interface Whole {
   readonly store: Store
   readonly maxBlocks: number
+  /** Undefined where it is not here. */
+  readonly local: (cid: Cid) => Promise<Uint8Array | undefined>
   readonly block: (cid: Cid, chain: readonly Cid[]) => Promise<Uint8Array>
   readonly below: (cid: Cid, chain: readonly Cid[]) => Promise<void>
   readonly budget: Budget
@@ -31,20 +33,24 @@ export interface Whole {
   readonly stop: () => void
 }
 
-export async function makeWhole(root: Cid, { store, maxBlocks, block, below, budget, signal, stop }: Whole): Promise<void> {
+export async function makeWhole(root: Cid, { store, maxBlocks, local, block, below, budget, signal, stop }: Whole): Promise<void> {
   const seen = new Set<Cid>([root])
   const todo: Part[] = [{ cid: root, chain: [root], depth: 0 }]
   const running = new Set<Promise<void>>()
 
   async function make({ cid, chain, depth }: Part): Promise<void> {
     const isRaw = codecOf(cid) === 'raw'
-    if (!(await store.has(cid))) {
-      if (isRaw) budget.spend((await block(cid, chain)).length)
-      else await below(cid, chain)
+    if (isRaw) {
+      if (!(await store.has(cid))) budget.spend((await block(cid, chain)).length)
+      return
     }
-    if (isRaw) return
+    let bytes = await local(cid)
+    if (bytes === undefined) {
+      await below(cid, chain)
+      bytes = await store.getBlock(cid)
+    }
     if (depth === maxDagDepth || chain.length > maxPathDepth) throw new IpdcError('BAD_DATA', { message: `${root} is nested too deep` })
-    const node = decodeNode(await store.getBlock(cid))
+    const node = decodeNode(bytes)
     for (const link of node.links.toReversed()) {
       if (seen.has(link.cid)) continue
       seen.add(link.cid)
