@@ -32,6 +32,12 @@ export function createReading({ store, members, membership, clock, log, held }: 
   const headers = (holder: Holder, method: string, path: string) =>
     signRequest({ method, path, dst: holder.node, domain, by: identity, certificate, wall: clock.wall() })
 
+  /** What is suspect answers its probe within milliseconds, or not at all. Others would not ask us if we were not here. */
+  const isGone = (node: NodeId) => {
+    const state = members.get(node)?.state
+    return node !== identity.id && (state === 'suspect' || state === 'gone')
+  }
+
   /**
    * What our own jobs know: undefined where nothing names it. A task's result lies where the task ran, and nowhere else for sure;
    * what no task made lies here, or it is only a part of something.
@@ -40,9 +46,8 @@ export function createReading({ store, members, membership, clock, log, held }: 
     const nodes = held(cid)
     if (nodes.length === 1 && nodes[0] === identity.id && !(await store.has(cid))) return undefined
     return nodes.flatMap((node) => {
-      const member = members.get(node)
-      const url = member?.addresses[0]
-      return url === undefined || member?.state === 'gone' ? [] : [{ node, url }]
+      const url = members.get(node)?.addresses[0]
+      return url === undefined || isGone(node) ? [] : [{ node, url }]
     })
   }
 
@@ -65,6 +70,7 @@ export function createReading({ store, members, membership, clock, log, held }: 
           store,
           holders: (cid, signal) => lookup(coordinator, cid, signal),
           headers,
+          isGone,
           log: log.child({ room: 'fetch' }),
         })
         for (const [oldest, old] of fetchers) {

@@ -19,7 +19,7 @@ export interface Holder {
 export type SignHeaders = (holder: Holder, method: string, path: string) => Record<string, string>
 
 /**
- * absent: it says that it has it not. gone: nobody listens there. refused: it will not give it to us. lied: what it gave was not
+ * absent: it says that it has it not. gone: nobody listens there, or its node is known to be gone. refused: it will not give it to us. lied: what it gave was not
  * what was asked for. unsure: it did not answer, or broke off: it may still have it.
  */
 export type Miss = 'absent' | 'gone' | 'refused' | 'lied' | 'unsure'
@@ -38,12 +38,18 @@ export const connections = new Agent({ keepAlive: true, maxSockets: 16, maxTotal
 
 /** Without so much within `progressMs` of waiting, a holder is given up. @default 16 KiB */
 const progressBytes = 16 << 10
+/** How often a silent holder's node is looked up. A node that was stopped accepts connections and never answers. @default 1_000 (ms) */
+const lookMs = 1_000
+
+/** Whether a node is known to be gone, or suspected to be. */
+export type IsGone = (node: NodeId) => boolean
 
 export interface AskOptions {
   readonly agent: Agent
   readonly headers: SignHeaders
   readonly progressMs: number
   readonly signal: AbortSignal
+  readonly isGone?: IsGone | undefined
 }
 
 /** Its body in pieces as they arrive. @throws AskError, at once or while it is read; what the signal says */
@@ -64,23 +70,26 @@ function missOfStatus(status: number): Miss {
 }
 
 function answerOf(holder: Holder, path: string, options: AskOptions, mayRepeat: boolean): Promise<IncomingMessage> {
-  const { agent, headers, progressMs, signal } = options
+  const { agent, headers, progressMs, signal, isGone } = options
   return new Promise((resolve, reject) => {
     signal.throwIfAborted()
     if (!URL.canParse(holder.url) || !holder.url.startsWith('http://')) throw new AskError('unsure', holder, 'not an address that can be asked')
     const { host, hostname, port } = new URL(holder.url)
     const asked = request({ agent, hostname: hostname.replace(/^\[|\]$/g, ''), port, path, headers: { host, ...headers(holder, 'GET', path) }, signal })
     let timer: NodeJS.Timeout | undefined
+    const look = isGone && setInterval(() => isGone(holder.node) && asked.destroy(goneError(holder)), lookMs)
     // Waiting for a free connection of ours is not the holder's fault.
     asked.once('socket', () => {
       timer = setTimeout(() => asked.destroy(new AskError('unsure', holder, `no answer within ${progressMs / 1000} s`)), progressMs)
     })
     asked.once('response', (response) => {
       clearTimeout(timer)
+      clearInterval(look)
       resolve(response)
     })
     asked.on('error', (error: NodeJS.ErrnoException) => {
       clearTimeout(timer)
+      clearInterval(look)
       if (signal.aborted) reject(signal.reason)
       // The holder closed a connection that we kept, just as we used it again: that says nothing of this request.
       else if (mayRepeat && asked.reusedSocket && error.code === 'ECONNRESET') resolve(answerOf(holder, path, options, false))
@@ -90,11 +99,19 @@ function answerOf(holder: Holder, path: string, options: AskOptions, mayRepeat: 
   })
 }
 
-async function* watched(response: IncomingMessage, holder: Holder, { progressMs, signal }: AskOptions): AsyncGenerator<Uint8Array> {
+async function* watched(response: IncomingMessage, holder: Holder, { progressMs, signal, isGone }: AskOptions): AsyncGenerator<Uint8Array> {
   const pieces: AsyncIterator<Uint8Array> = response[Symbol.asyncIterator]()
   const late = () => new AskError('unsure', holder, `less than ${progressBytes} bytes within ${progressMs / 1000} s`)
   let waited = 0
   let got = 0
+  let isQuiet = false
+  const look =
+    isGone &&
+    setInterval(() => {
+      // Whoever gives bytes is there, whatever is said of him.
+      if (isQuiet && isGone(holder.node)) response.destroy(goneError(holder))
+      isQuiet = true
+    }, lookMs)
   try {
     for (;;) {
       const start = performance.now()
@@ -105,6 +122,7 @@ async function* watched(response: IncomingMessage, holder: Holder, { progressMs,
       if (next.done === true) return
       waited += performance.now() - start
       got += next.value.length
+      isQuiet = false
       if (got >= progressBytes) {
         waited = 0
         got = 0
@@ -114,9 +132,14 @@ async function* watched(response: IncomingMessage, holder: Holder, { progressMs,
   } catch (error) {
     throw signal.aborted ? signal.reason : missOf(error, holder)
   } finally {
+    clearInterval(look)
     // Left early, the rest is not read: the connection is of no more use.
     if (!response.complete) response.destroy()
   }
+}
+
+export function goneError(holder: Holder): AskError {
+  return new AskError('gone', holder, 'its node is gone')
 }
 
 function missOf(error: unknown, holder: Holder): AskError {

@@ -10,7 +10,7 @@ import type { ReadOptions, Signal, Store } from '../ports.ts'
 import { createBudget } from '../store/expect.ts'
 import { isMissing } from '../store/missing.ts'
 import { type BlockSource, entriesOf, entryOf, readFile, resolve } from '../store/read.ts'
-import { connections, type SignHeaders } from './ask.ts'
+import { connections, type IsGone, type SignHeaders } from './ask.ts'
 import { createPull } from './pull.ts'
 import { createMemory, createSearches, type Lookup, type Search } from './search.ts'
 import { createShared, unlessAborted } from './shared.ts'
@@ -60,6 +60,8 @@ export interface FetcherOptions {
   readonly log: Log
   /** A holder that gives nothing for so long is given up. @default 10_000 (ms) */
   readonly progressMs?: number
+  /** Whoever is gone is not asked, and not waited for: not even for `progressMs`. */
+  readonly isGone?: IsGone
   readonly agent?: Agent
 }
 
@@ -72,7 +74,7 @@ interface Operation {
   end(): void
 }
 
-export function createFetcher({ store, holders, headers, log, progressMs = 10_000, agent = connections }: FetcherOptions): Fetcher {
+export function createFetcher({ store, holders, headers, log, progressMs = 10_000, isGone, agent = connections }: FetcherOptions): Fetcher {
   const memory = createMemory()
   const blocks = createShared<Uint8Array>()
   /** Roots that are being made whole. */
@@ -83,6 +85,7 @@ export function createFetcher({ store, holders, headers, log, progressMs = 10_00
     agent,
     headers,
     progressMs,
+    isGone,
     received: (bytes) => {
       fetchedBytes += bytes
     },
@@ -91,7 +94,7 @@ export function createFetcher({ store, holders, headers, log, progressMs = 10_00
   function operation(outer: AbortSignal | undefined): Operation {
     const ended = new AbortController()
     const signal = outer === undefined ? ended.signal : AbortSignal.any([outer, ended.signal])
-    const search = createSearches(holders, memory, signal, log)
+    const search = createSearches(holders, memory, signal, log, isGone)
     let hasFetched = false
     return {
       search,

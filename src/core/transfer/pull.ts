@@ -10,7 +10,7 @@ import type { Store } from '../ports.ts'
 import { readCar } from '../store/car.ts'
 import { type Budget, expect } from '../store/expect.ts'
 import { maxBlockBytes } from '../store/segment.ts'
-import { AskError, ask, type Holder, type SignHeaders } from './ask.ts'
+import { AskError, ask, type Holder, type IsGone, type SignHeaders } from './ask.ts'
 import type { Search } from './search.ts'
 
 /** Before those that did not answer are asked once more. @default 200 (ms) */
@@ -21,6 +21,7 @@ export interface PullOptions {
   readonly agent: Agent
   readonly headers: SignHeaders
   readonly progressMs: number
+  readonly isGone?: IsGone | undefined
   /** Told of every byte that arrives. */
   readonly received: (bytes: number) => void
 }
@@ -32,7 +33,7 @@ export interface Pull {
   below(cid: Cid, search: Search, budget: Budget, signal: AbortSignal): Promise<void>
 }
 
-export function createPull({ store, agent, headers, progressMs, received }: PullOptions): Pull {
+export function createPull({ store, agent, headers, progressMs, isGone, received }: PullOptions): Pull {
   /** Asks one after another until `take` has something; it may say what went wrong all the same. */
   async function fromAny<T>(search: Search, signal: AbortSignal, take: (holder: Holder) => Promise<{ taken: T; failed?: unknown }>): Promise<T> {
     for (;;) {
@@ -54,7 +55,7 @@ export function createPull({ store, agent, headers, progressMs, received }: Pull
   }
 
   async function* get(holder: Holder, path: string, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    for await (const piece of await ask(holder, path, { agent, headers, progressMs, signal })) {
+    for await (const piece of await ask(holder, path, { agent, headers, progressMs, signal, isGone })) {
       received(piece.length)
       yield piece
     }

@@ -7,7 +7,7 @@ import type { Cid } from '../cids.ts'
 import { IpdcError } from '../errors.ts'
 import type { NodeId } from '../kind.ts'
 import type { Log } from '../log.ts'
-import { AskError, type Holder, type Miss } from './ask.ts'
+import { AskError, goneError, type Holder, type IsGone, type Miss } from './ask.ts'
 
 /**
  * Who holds an address. Undefined: nobody ever named it (a part of something larger, say). Empty: it is named as the result of a task
@@ -52,7 +52,13 @@ interface Outcome {
 }
 
 /** One for each operation: what was found out about holders holds that long. Gives the search for each of its blocks. */
-export function createSearches(lookup: Lookup, memory: Memory, signal: AbortSignal, log: Log): (cid: Cid, chain: readonly Cid[]) => Search {
+export function createSearches(
+  lookup: Lookup,
+  memory: Memory,
+  signal: AbortSignal,
+  log: Log,
+  isGone: IsGone = () => false,
+): (cid: Cid, chain: readonly Cid[]) => Search {
   const lists = new Map<Cid, Promise<readonly Holder[] | undefined>>()
   const known = new Map<Cid, readonly Holder[]>()
   /** Holders that are not asked any more, and why. */
@@ -100,6 +106,7 @@ export function createSearches(lookup: Lookup, memory: Memory, signal: AbortSign
           given.add(holder.node)
           const reason = out.get(holder.node)
           if (reason !== undefined) outcomes.set(holder.node, reason)
+          else if (isGone(holder.node)) outcomes.set(holder.node, { miss: 'gone', error: goneError(holder) })
           else if (suspects.has(holder.node)) later.push({ holder, via })
           else yield { holder, via }
         }
