@@ -5,6 +5,7 @@
 import { Command } from '@oclif/core/command'
 import { boolean } from '@oclif/core/flags'
 import type { JobEvent, JobView } from '../core/client/api.ts'
+import type { ClientOptions } from '../core/client/client.ts'
 import type { Connection } from '../core/client/connect.ts'
 import { homeOf } from '../core/client/home.ts'
 import type { LaunchOptions } from '../core/client/launch.ts'
@@ -44,10 +45,10 @@ export abstract class BaseCommand extends Command {
     this.say(`${this.err.paint.yellow('Warning')} ${text}`)
   }
 
-  /** The agent that runs in the home. @throws NO_AGENT */
-  protected async connect(): Promise<Connection> {
+  /** The agent that runs in the home. @throws NO_AGENT, TIMEOUT */
+  protected async connect(options: Pick<ClientOptions, 'answerMs'> = {}): Promise<Connection> {
     const { connect } = await import('../core/client/connect.ts')
-    return this.keep(await connect(this.home))
+    return this.keep(await connect(this.home, options))
   }
 
   /** The agent that runs in the home, else a new one that ends when nobody needs it any more. */

@@ -10,7 +10,7 @@ export default class Up extends BaseCommand {
   static override description =
     `In the foreground until ^C: running tasks are finished first, ^C once more ends them. With --detach in the background until "ipdc down".
 A new home gets a domain of its own; without --broker the node serves a broker on loopback and uses it.
-The agent's log is agent.log in the home; in the foreground of something that is not a terminal it is standard error.`
+The agent's log is agent.log in the home.`
   static override examples = ['<%= config.bin %> <%= command.id %> --detach', '<%= config.bin %> <%= command.id %> --serve-broker 1883 --slots 2']
   static override flags = {
     detach: Flags.boolean({ char: 'd', description: 'leave it running in the background' }),
@@ -29,8 +29,7 @@ The agent's log is agent.log in the home; in the foreground of something that is
   async run(): Promise<AgentView> {
     const { flags } = await this.parse(Up)
     const { detach, slots, name, broker: brokers = [], 'serve-broker': serveBroker } = flags
-    const inForeground = { lifeline: true, inheritLog: !this.err.live && !this.jsonEnabled() }
-    const launched = this.keep(await launch({ home: this.home, slots, name, brokers, serveBroker, ...(detach ? {} : inForeground) }))
+    const launched = this.keep(await launch({ home: this.home, slots, name, brokers, serveBroker, lifeline: !detach }))
     if (detach) this.say(linesOf(launched, detach).join('\n'))
     else await stay(launched, (line) => this.say(line), linesOf(launched, detach))
     return launched.agent
@@ -41,6 +40,7 @@ function linesOf({ agent, pid }: Launched, detach: boolean): string[] {
   return [
     `Node ${agent.name} of domain "${agent.domain.name}" is up (process ${pid}, ${agent.home})`,
     `Broker ${agent.broker.serving ?? agent.broker.url ?? agent.broker.cause ?? ''}${agent.broker.serving === undefined ? '' : ', served here'}`,
+    `Log ${agent.home}/agent.log`,
     detach ? 'To end it: ipdc down' : 'To end it: ^C. To try it from another terminal: ipdc mr wordcount',
   ]
 }

@@ -4,6 +4,10 @@ import type { Session } from '../../core/client/client.ts'
 
 export async function gone(pid: number, session: Session): Promise<void> {
   await session.ended
+  await goneProcess(pid)
+}
+
+export async function goneProcess(pid: number): Promise<void> {
   while (isAlive(pid)) await pause(20)
 }
 

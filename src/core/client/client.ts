@@ -2,9 +2,11 @@
  * An agent, as whoever speaks to it sees it: one method a route of `api.ts`. Holds nothing: each call is a connection of its own,
  * so a client needs no closing and survives a restart of its agent.
  */
+import { dirname } from 'node:path'
 import type { Address } from '../cids.ts'
 import type { AgentView, Artifact, Entry, JobEvent, JobView, NodeView, Submit } from './api.ts'
-import { ask, askBytes, askJson, askLines } from './http.ts'
+import { ask, askBytes, askJson, askLines, type Patience, type Question } from './http.ts'
+import { silentError } from './silent.ts'
 
 export interface Client {
   readonly socket: string
@@ -57,16 +59,28 @@ export interface Session {
   close(): void
 }
 
-export function createClient(socket: string): Client {
+export interface ClientOptions {
+  /** Home of the agent: where its process is looked for when it does not answer. @default the socket's folder */
+  readonly home?: string
+  /**
+   * How long the answer to a question that needs no work may take. What moves bytes, asks other nodes or writes a job down waits for
+   * as long as it takes. @default 10_000 (ms)
+   */
+  readonly answerMs?: number
+}
+
+export function createClient(socket: string, { home = dirname(socket), answerMs = 10_000 }: ClientOptions = {}): Client {
+  const patience = { ms: answerMs, late: () => silentError(home, answerMs) }
+  const soon = <T>(question: Question) => askJson<T>(socket, { ...question, patience })
   return {
     socket,
-    agent: () => askJson(socket, { path: '/v1/agent' }),
-    nodes: () => askJson(socket, { path: '/v1/nodes' }),
+    agent: () => soon({ path: '/v1/agent' }),
+    nodes: () => soon({ path: '/v1/nodes' }),
     submit: async (job) => (await askJson<{ id: string }>(socket, { method: 'POST', path: '/v1/jobs', json: job })).id,
-    jobs: () => askJson(socket, { path: '/v1/jobs' }),
-    job: (id) => askJson(socket, { path: jobPath(id) }),
+    jobs: () => soon({ path: '/v1/jobs' }),
+    job: (id) => soon({ path: jobPath(id) }),
     events: (id, { tasks = false, signal } = {}) => askLines(socket, { path: `${jobPath(id)}/events`, query: { tasks: tasks ? 1 : undefined }, signal }),
-    cancel: (id) => askJson(socket, { method: 'POST', path: `${jobPath(id)}/cancel` }),
+    cancel: (id) => soon({ method: 'POST', path: `${jobPath(id)}/cancel` }),
     addFile: (bytes, { name, keep, signal } = {}) =>
       askJson(socket, { method: 'POST', path: '/v1/store/file', query: { name, keep: keep ? 1 : undefined }, bytes, signal }),
     addPaths: (paths, { keep, signal } = {}) => askJson(socket, { method: 'POST', path: '/v1/store/paths', json: { paths, keep }, signal }),
@@ -74,8 +88,8 @@ export function createClient(socket: string): Client {
     stat: (address) => askJson(socket, { path: '/v1/store/stat', query: { address } }),
     ls: (address) => askLines(socket, { path: '/v1/store/ls', query: { address } }),
     cat: (address, { offset, length, signal } = {}) => askBytes(socket, { path: '/v1/store/cat', query: { address, offset, length }, signal }),
-    stop: async ({ now = false } = {}) => void (await ask(socket, { method: 'POST', path: '/v1/agent/stop', json: { now } })).resume(),
-    session: () => openSession(socket),
+    stop: async ({ now = false } = {}) => void (await ask(socket, { method: 'POST', path: '/v1/agent/stop', json: { now }, patience })).resume(),
+    session: () => openSession(socket, patience),
   }
 }
 
@@ -83,8 +97,8 @@ function jobPath(id: string): string {
   return `/v1/jobs/${encodeURIComponent(id)}`
 }
 
-async function openSession(socket: string): Promise<Session> {
-  const answer = await ask(socket, { path: '/v1/session' })
+async function openSession(socket: string, patience: Patience): Promise<Session> {
+  const answer = await ask(socket, { path: '/v1/session', patience })
   const ended = new Promise<void>((resolve) => answer.once('close', resolve))
   // A session that breaks off is a session that is over: nobody waits for its error.
   answer.on('error', () => {})

@@ -1,7 +1,7 @@
 /** A running agent, found by its home. */
 import { IpdcError } from '../errors.ts'
 import type { AgentView } from './api.ts'
-import { type Client, createClient, type Session } from './client.ts'
+import { type Client, type ClientOptions, createClient, type Session } from './client.ts'
 import { socketOf } from './home.ts'
 
 export interface Connection {
@@ -11,9 +11,9 @@ export interface Connection {
   readonly agent: AgentView
 }
 
-/** @throws NO_AGENT where none runs in this home; REFUSED where the socket is not the agent's of that home */
-export async function connect(home: string): Promise<Connection> {
-  const client = createClient(socketOf(home))
+/** @throws NO_AGENT where none runs in this home; TIMEOUT where it does not answer; REFUSED where the socket is not the agent's of that home */
+export async function connect(home: string, options: Pick<ClientOptions, 'answerMs'> = {}): Promise<Connection> {
+  const client = createClient(socketOf(home), { ...options, home })
   const session = await client.session()
   try {
     const agent = await client.agent()

@@ -14,6 +14,13 @@ export interface Question {
   /** Sent as it comes. */
   readonly bytes?: AsyncIterable<Uint8Array>
   readonly signal?: AbortSignal | undefined
+  /** How long an answer may take to begin, and what is thrown then. @default for ever */
+  readonly patience?: Patience
+}
+
+export interface Patience {
+  readonly ms: number
+  late(): IpdcError
 }
 
 /** A line of an NDJSON answer, at most. @default 8 MiB */
@@ -75,7 +82,7 @@ function parsed<T>(line: string): T {
   return value as T
 }
 
-function send(socketPath: string, { method = 'GET', path, query, json, bytes, signal }: Question): Promise<IncomingMessage> {
+function send(socketPath: string, { method = 'GET', path, query, json, bytes, signal, patience }: Question): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const body = json === undefined ? undefined : JSON.stringify(json)
     const headers = body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }
@@ -83,6 +90,10 @@ function send(socketPath: string, { method = 'GET', path, query, json, bytes, si
     const asked = request({ socketPath, method, path: pathOf(path, query), headers, agent: false, ...(signal === undefined ? {} : { signal }) })
     asked.once('response', resolve)
     asked.once('error', reject)
+    if (patience !== undefined) {
+      const timer = setTimeout(() => asked.destroy(patience.late()), patience.ms)
+      asked.once('response', () => clearTimeout(timer)).once('close', () => clearTimeout(timer))
+    }
     if (bytes === undefined) asked.end(body)
     // An answer that comes before the body has gone (a refusal) closes the request: the answer is what counts then.
     else pipeline(source(bytes), asked).catch(reject)

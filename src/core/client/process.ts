@@ -24,8 +24,6 @@ export interface LaunchOptions {
   readonly lifeline?: boolean
   /** The agent removes its home at its end. @default false */
   readonly temporary?: boolean
-  /** Its log goes to this process's stderr instead of `agent.log` in the home. @default false */
-  readonly inheritLog?: boolean
   /** @default 15_000, and 5_000 for each companion (ms) */
   readonly readyMs?: number
   readonly env?: NodeJS.ProcessEnv
@@ -37,7 +35,7 @@ export interface LaunchOptions {
 const maxLogBytes = 8 * 2 ** 20
 
 export function start(options: LaunchOptions): ChildProcess {
-  const log = options.inheritLog ? 2 : openLog(join(options.home, 'agent.log'))
+  const log = openLog(join(options.home, 'agent.log'))
   try {
     const child = spawn(process.execPath, [options.program ?? agentPath(), ...flagsOf(options)], {
       cwd: options.home,
@@ -52,7 +50,7 @@ export function start(options: LaunchOptions): ChildProcess {
     if (lifeline) unref(lifeline)
     return child
   } finally {
-    if (log !== 2) closeSync(log)
+    closeSync(log)
   }
 }
 
