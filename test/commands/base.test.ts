@@ -45,6 +45,9 @@ t.test('a command line that is not understood ends with 2 and says what was mean
     [['mr', 'wordcount', '--k', '0'], /--k: Expected an integer greater than or equal to 1/],
     [['mr', 'wordcount', '--split', '1k'], /--split: 1k is not between 64.0 KiB and 1.0 GiB\n/],
     [['store', 'ls', 'book.txt'], /"book.txt" is not an address/],
+    [['store', 'ls', `Qm${'a'.repeat(44)}`], /NOT_OFFERED The CID Qma+ is not supported.*\nTry: ipfs cid base32 Qma+\n/],
+    [['store', 'cat', '/ipfs/bafkqabtimvwgy3yk/x'], /NOT_OFFERED The CID bafkqabtimvwgy3yk is not supported/],
+    [['store', 'ls', 'bafybei'], /"bafybei" is not an address/],
     [['--nope'], /Error USAGE/],
   ] as const
   for (const [argv, said] of cases) {

@@ -56,6 +56,9 @@ t.test('files and folders are written out, and not over others unless forced', a
   t.equal((await ipdc(['store', 'get', cid, 'tree'], { home, cwd })).status, 0)
   t.equal(await readFile(`${cwd}/tree/b/c`, 'utf8'), 'C')
   t.equal((await ipdc(['store', 'get', cid, 'tree'], { home, cwd })).status, 2)
+  t.equal((await ipdc(['store', 'get', `${cid}/a`, '-o', 'named'], { home, cwd })).status, 0)
+  t.equal(await readFile(`${cwd}/named`, 'utf8'), 'A')
+  t.match(await ipdc(['store', 'get', cid, 'here', '-o', 'there'], { home, cwd }), { status: 2, stderr: /Two places are named: here and there/ })
 })
 
 t.test('no name of a DAG leads out of the folder', async (t) => {

@@ -2,18 +2,21 @@
  * What INPUT arguments name: files, folders, globs, `-`, pipes and addresses. They become one artifact in the store; the agent
  * reads files itself, so their bytes do not pass through this process.
  */
-import { createReadStream, fstatSync, type Stats } from 'node:fs'
+import { createReadStream, existsSync, fstatSync, type Stats } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import type { Address } from '../../core/cids.ts'
 import type { Artifact } from '../../core/client/api.ts'
 import type { AddOptions, Client, LocalFile } from '../../core/client/client.ts'
 import { IpdcError, wrap } from '../../core/errors.ts'
-import { readAddress } from './address.ts'
+import { readAddress, refuseOther } from './address.ts'
 import { filesBelow } from './folder.ts'
 import { baseOf, isGlob, matching } from './glob.ts'
 import { nearest } from './nearest.ts'
 import { cleaned, isOdd, withTreeNames } from './tree-names.ts'
+
+/** Files among which the nearest to a pattern is looked for, at most. @default 10_000 */
+const maxNear = 10_000
 
 export type Input =
   /** Files by their names within the whole. */
@@ -89,6 +92,7 @@ async function readInput(text: string, named: (wanted: string) => string): Promi
   if (stats !== undefined) return readPath(text, stats, named)
   const address = readAddress(text)
   if (address !== undefined) return { is: 'address', name: named(basename(address)), address }
+  refuseOther(text)
   if (isGlob(text)) return readGlob(text, named)
   throw await missing(text)
 }
@@ -108,11 +112,12 @@ async function readPath(path: string, stats: Stats, named: (wanted: string) => s
 
 async function readGlob(pattern: string, named: (wanted: string) => string): Promise<Input> {
   const base = baseOf(pattern)
+  if (base !== '' && !existsSync(base)) throw await missing(base)
   const files: LocalFile[] = []
   // One folder for all that matched, so that two globs do not meet.
   const folder = named(basename(resolve(base)) || 'root')
   for await (const path of matching(pattern)) files.push({ path: `${folder}/${path}`, file: resolve(base, path) })
-  if (files.length === 0) throw new IpdcError('NO_INPUT', { message: `No file matches ${pattern}` })
+  if (files.length === 0) throw await nothingMatches(pattern, base)
   return { is: 'files', files }
 }
 
@@ -121,11 +126,27 @@ function standardInput(name: string): Input {
 }
 
 async function missing(path: string): Promise<IpdcError> {
-  const folder = dirname(path)
+  const first = firstMissing(path)
+  const folder = dirname(first)
+  const message = `No file or folder ${path}${first === path ? '' : `: there is no ${first}`}`
   const names = await readdir(folder).catch((error: unknown) => wrap(error, 'NO_INPUT', `Cannot read ${folder}`))
-  if (names instanceof IpdcError) return new IpdcError('NO_INPUT', { message: `No file or folder ${path}`, cause: names })
-  const near = nearest(basename(path), names)
-  return new IpdcError('NO_INPUT', { message: `No file or folder ${path}`, hint: near === undefined ? undefined : join(folder, near) })
+  if (names instanceof IpdcError) return new IpdcError('NO_INPUT', { message, cause: names })
+  const near = nearest(basename(first), names)
+  if (near === undefined) return new IpdcError('NO_INPUT', { message })
+  const whole = join(folder, near, relative(first, path))
+  return new IpdcError('NO_INPUT', { message, hint: existsSync(whole) ? whole : join(folder, near) })
+}
+
+/** The part of a path where it leaves what there is. */
+function firstMissing(path: string): string {
+  const above = dirname(path)
+  return above === path || existsSync(above) ? path : firstMissing(above)
+}
+
+async function nothingMatches(pattern: string, base: string): Promise<IpdcError> {
+  const names: string[] = []
+  for await (const path of filesBelow(base || '.')) if (names.push(join(base, path)) >= maxNear) break
+  return new IpdcError('NO_INPUT', { message: `No file matches ${pattern}`, hint: nearest(pattern, names) })
 }
 
 /** Two inputs may have the same name: the later one gets a number in front. */

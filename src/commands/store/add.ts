@@ -8,7 +8,7 @@ import { BaseCommand } from '../base.ts'
 export default class StoreAdd extends BaseCommand {
   static override summary = 'Add files or folders to the store, and print their address'
   static override description = `One file is added as itself, one folder as the directory it is; several become one directory with their names.
-They stay until they are removed. PATH may be - for standard input. Hidden files and links in folders are left out.`
+They stay: this version cannot remove what was added. PATH may be - for standard input. Hidden files and links in folders are left out.`
   static override examples = ['<%= config.bin %> <%= command.id %> book.txt', '<%= config.bin %> <%= command.id %> notes --json']
   static override strict = false
   static override args = { path: several('files, folders, globs, -') }

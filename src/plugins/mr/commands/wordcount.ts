@@ -1,7 +1,6 @@
 /** `ipdc mr wordcount [INPUT…]`: how often each word occurs. */
 
 import * as Flags from '@oclif/core/flags'
-import { plural } from '../../../commands/base/amounts.ts'
 import { optional } from '../../../commands/base/args.ts'
 import { force, output, size } from '../../../commands/base/flags.ts'
 import { addInputs } from '../../../commands/base/inputs.ts'
@@ -9,7 +8,6 @@ import { folderOf, rootOf, tasksOf } from '../../../commands/base/result.ts'
 import { checkFolder, checkRoom } from '../../../commands/base/save.ts'
 import { BaseCommand } from '../../../commands/base.ts'
 import type { Artifact } from '../../../core/client/api.ts'
-import type { Client } from '../../../core/client/client.ts'
 import type { JobId, NodeId } from '../../../core/kind.ts'
 import { saveParts } from './output.ts'
 import { chooseInputs } from './sample.ts'
@@ -29,6 +27,7 @@ export default class WordCount extends BaseCommand {
   static override summary = 'Count how often each word occurs'
   static override description = `A word is a run of bytes without white space (space, tab, line feed, vertical tab, form feed, carriage return).
 The result is K files part-00000 … of lines "word TAB count", each sorted by the bytes of the word; a word is in one of them.
+A word of more than 16 MiB is an error.
 Their address, printed on standard output, depends on the input and the flags alone, never on the nodes.
 
 INPUT is a file, a folder (all files below it; hidden ones and links are left out), a quoted glob, - for standard input, or an address
@@ -61,7 +60,6 @@ Where no agent runs, three nodes are started for the job and end with it.`
     await (output === undefined ? checkRoom('.') : checkFolder(output, flags.force))
     const inputs = await chooseInputs(argv as string[], (line) => this.say(line))
     const connection = await this.reach({ companions: 2 })
-    if (nodes !== undefined) await this.#countNodes(connection.client, nodes)
     const input = await addInputs(connection.client, inputs)
     const counting = { program: 'wordcount', input: input.cid, k, splitBytes, ignoreCase }
     const id = await connection.client.submit({ kind: 'mr', label: 'wordcount', job: counting, ...(nodes === undefined ? {} : { nodes }) })
@@ -70,11 +68,5 @@ Where no agent runs, three nodes are started for the job and end with it.`
     this.say(sentence)
     this.print(rootOf(job).cid)
     return { job: id, root: rootOf(job).cid, parts, tasks: tasksOf(job), nodes: job.nodes, ms: job.ms }
-  }
-
-  /** Fewer than may work on it is no error: the result is the same. */
-  async #countNodes(client: Client, wanted: number): Promise<void> {
-    const there = (await client.nodes()).filter(({ state }) => state === 'up').length
-    if (there < wanted) this.warning(`${there} of ${plural(wanted, 'node')} ${there === 1 ? 'is' : 'are'} there`)
   }
 }

@@ -84,8 +84,13 @@ t.test('an input that is missing ends with 66 and names the nearest', async (t) 
   const cases = [
     ['bok.txt', /Error NO_INPUT No file or folder bok\.txt\nTry: book\.txt\n/],
     ['dir/note.md', /Try: dir\/notes\.md\n/],
-    ['nowhere/x', /Error NO_INPUT No file or folder nowhere\/x\nCause /],
-    ['*.pdf', /No file matches \*\.pdf/],
+    ['nowhere/x', /Error NO_INPUT No file or folder nowhere\/x: there is no nowhere\n$/],
+    ['dri/notes.md', /there is no dri\nTry: dir\/notes\.md\n/],
+    ['dri/y', /there is no dri\nTry: dir\n/],
+    ['book.txt/x', /No file or folder book\.txt\/x\nCause /],
+    ['*.pdf', /No file matches \*\.pdf\n$/],
+    ['bok*.txt', /No file matches bok\*\.txt\nTry: book\.txt\n/],
+    ['dri/*.md', /No file or folder dri\nTry: dir\n/],
     ['/dev/null', /\/dev\/null is neither a file nor a folder nor a pipe/],
   ] as const
   for (const [input, said] of cases) {
@@ -136,16 +141,6 @@ t.test('a result that cannot be written after all is not lost: the error says ho
   t.same([ran.status, ran.stdout], [74, ''])
   t.match(ran.stderr, `${job?.id} is done (${fake.jobs[0]?.root?.cid})`)
   t.match(ran.stderr, `Try: ipdc job result ${job?.id} --output OTHER\n`)
-})
-
-t.test('more nodes wanted than there are is a warning', async (t) => {
-  const { home } = await fakeHome(t)
-  const cwd = t.testdir({ 'book.txt': text })
-  const many = await ipdc(['mr', 'wordcount', 'book.txt', '--nodes', '9'], { home, cwd })
-  t.equal(many.status, 0)
-  t.match(many.stderr, /^Warning 2 of 9 nodes are there\n/)
-  t.notMatch((await ipdc(['mr', 'wordcount', 'book.txt', '--nodes', '2'], { home, cwd })).stderr, 'Warning')
-  t.equal((await ipdc(['mr', 'wordcount', 'book.txt', '--nodes', '9', '--json', '--output', 'c'], { home, cwd })).stderr, '')
 })
 
 t.test('files are counted whatever their names are', async (t) => {
