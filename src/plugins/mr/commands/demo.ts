@@ -33,10 +33,7 @@ export default class Demo extends BaseCommand {
   async run(): Promise<Demonstrated> {
     await this.parse(Demo)
     const { files, bytes, from } = await findTexts()
-    this.say(
-      `Starting ${1 + companions} nodes and a broker on this machine, to count the words of ${plural(files.length, 'file')} (${bytesText(bytes)}) of ${from}`,
-    )
-    return withPassingDomain({ companions }, async (domain, signal) => {
+    const demonstrated = withPassingDomain({ companions }, async (domain, signal) => {
       const { client } = domain
       const input = await client.addPaths(files, { signal })
       const id = await client.submit({ kind: 'mr', label: 'demo', job: { program: 'wordcount', input: input.cid, splitBytes: splitFor(bytes) } })
@@ -53,6 +50,11 @@ export default class Demo extends BaseCommand {
       )
       return { root, texts: files.length, bytes, words, nodes: job.nodes, ms: job.ms }
     })
+    // Said only now that ^C is heard: whoever reads it may press it.
+    this.say(
+      `Starting ${1 + companions} nodes and a broker on this machine, to count the words of ${plural(files.length, 'file')} (${bytesText(bytes)}) of ${from}`,
+    )
+    return demonstrated
   }
 }
 
