@@ -7,6 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { codeOf, IpdcError, rowOf, toFailure, wrap } from '../../src/core/errors.ts'
 import { createServer } from '../../src/core/http.ts'
 import type { Log } from '../../src/core/log.ts'
+import { drained } from '../../src/core/transfer/send.ts'
 
 /** A JSON body, at most. @default 16 MiB: a list of some hundred thousand paths */
 const maxJsonBytes = 16 << 20
@@ -149,16 +150,7 @@ async function stream(response: ServerResponse, type: string, source: AsyncItera
 
 async function write(response: ServerResponse, bytes: string | Uint8Array, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted()
-  if (response.write(bytes)) return
-  await new Promise<void>((resolve) => {
-    const go = () => {
-      response.off('drain', go)
-      response.off('close', go)
-      resolve()
-    }
-    response.once('drain', go)
-    response.once('close', go)
-  })
+  if (!response.write(bytes)) await drained(response)
 }
 
 function refuse(response: ServerResponse, error: unknown): void {

@@ -34,7 +34,7 @@ export async function send(response: ServerResponse, pieces: AsyncIterable<Uint8
 }
 
 /** Resolves when there is room again, or nobody takes it any more. */
-function drained(response: ServerResponse): Promise<void> {
+export function drained(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       response.off('drain', done)
