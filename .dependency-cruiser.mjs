@@ -22,6 +22,7 @@ const vendors = {
   aedes: 'src/core/wire/embedded[.]ts$',
   cborg: 'src/core/cbor[.]ts$',
   bullmq: 'agent/queue/',
+  ioredis: 'agent/queue/redis[.]ts$',
   'kubo-rpc-client': 'src/core/store/kubo[.]ts$',
 }
 
@@ -104,6 +105,12 @@ export function rulesAt(root) {
       comment: 'The agent knows all rooms of core, and kinds by plugins/index.',
       from: { path: at('agent/') },
       to: { path: ours, pathNot: [at('agent/'), at('src/core/'), at('src/plugins/index[.]ts$')] },
+    },
+    {
+      name: 'sqlite-backend-stands-alone',
+      comment: 'A backend for BullMQ on node:sqlite that could be published: it knows nothing of ipdc.',
+      from: { path: at('agent/queue/sqlite/') },
+      to: { path: ours, pathNot: at('agent/queue/sqlite/') },
     },
     {
       name: 'agent-never-sees-oclif-or-esbuild',

@@ -10,6 +10,7 @@ import type { Test } from 'tap'
 /** Name of the program, the Debian package that has it, and a call that shows that it works here. */
 export const services = {
   mosquitto: { package: 'mosquitto', probe: ['-h'], exits: [0, 3] },
+  'redis-server': { package: 'redis-server', probe: ['--version'], exits: [0] },
   // Where the kernel forbids ptrace, the program is there and of no use.
   strace: { package: 'strace', probe: ['-o', '/dev/null', 'true'], exits: [0] },
 } as const
