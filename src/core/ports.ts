@@ -1,6 +1,6 @@
 /** What core needs of the world, as types only. Each port has one suite in test/conformance that every adapter passes. */
 import type { Address, Cid } from './cids.ts'
-import type { Artifact, Content, Entry, Ms, TreeEntry } from './kind.ts'
+import type { Artifact, Content, Entry, Failure, Ms, TreeEntry } from './kind.ts'
 
 // --- Broker: a bell. MQTT 3.1.1 is enough. ------------------------------------------------------
 
@@ -110,21 +110,51 @@ export interface QueueItem {
 }
 
 export interface Queue {
-  /** `accepted` means held: it survives whatever this adapter survives. An id that is held already is accepted once more without effect. */
+  /**
+   * `accepted` means held: it survives whatever this adapter survives. An id that is held already is accepted once more without
+   * effect. @throws QUEUE_DOWN, NO_QUEUE: it cannot take anything now
+   */
   add(item: QueueItem): Promise<'accepted' | 'full'>
-  /** Starts to give items to `handler`, at most `slots` at a time, first in first out. An item leaves when its handler settles. Once. */
+  /**
+   * Starts to give items to `handler`, at most `slots` at a time, first in first out. An item leaves when its handler settles. Once.
+   * A queue that was opened with items of before is paused: it gives none until `resume`.
+   */
   take(handler: (item: QueueItem, signal: AbortSignal) => Promise<void>, slots: number): void
+  /** From now on that many at a time, 0 for none; what runs goes on. */
+  resize(slots: number): void
   /** Takes back a waiting item, or aborts the signal of a running one. False where it is neither. */
   remove(id: string): Promise<boolean>
   /** What it holds now. */
   readonly size: { readonly waiting: number; readonly running: number; readonly limit: number }
+  /** In order, what runs first. */
   held(): Promise<{ readonly id: string; readonly is: 'waiting' | 'running' }[]>
+  /** The same with its bytes, read as it is asked for. */
+  items(): AsyncIterable<QueueItem>
   /** Resolves when nothing runs; nothing new starts. */
   drain(signal?: AbortSignal): Promise<void>
   /** Holds back what waits; what runs goes on. */
   pause(): Promise<void>
   resume(): Promise<void>
+  /** `down` while it can neither take nor give, with the reason and what to do; it comes up by itself when that is cured. */
+  readonly status: QueueStatus
+  /** Called when it goes down, comes up, or finds that it has lost something. */
+  onChange(listener: (change: QueueChange) => void): void
+  /** Where it is kept: `bytes` on disk, `url` without secrets. */
+  info(): Promise<QueueInfo>
+  /** Aborts what runs and waits for it, for a moment. What is held stays held, where the adapter survives anything. */
   close(): Promise<void>
+}
+
+export type QueueStatus = { readonly is: 'up' } | { readonly is: 'down'; readonly error: Failure }
+
+/** `lost`: items that were held are not there any more, and will not be given to anybody. */
+export type QueueChange = QueueStatus | { readonly is: 'lost'; readonly ids: readonly string[] }
+
+export interface QueueInfo {
+  readonly use: string
+  readonly path?: string
+  readonly bytes?: number
+  readonly url?: string
 }
 
 // --- Clock: so that nothing inside asks for the time. -------------------------------------------

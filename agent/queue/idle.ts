@@ -1,0 +1,26 @@
+/** Waiting until nothing runs; given up by a signal, or after some time. */
+import type { Ms } from '../../src/core/kind.ts'
+
+export function createIdle(isIdle: () => boolean) {
+  const waiters = new Set<() => void>()
+  return {
+    /** Something has ended. */
+    look(): void {
+      if (isIdle()) for (const wake of waiters) wake()
+    },
+    async wait(signal?: AbortSignal, ms?: Ms): Promise<void> {
+      if (isIdle() || signal?.aborted === true) return
+      await new Promise<void>((resolve) => {
+        const timer = ms === undefined ? undefined : setTimeout(() => wake(), ms)
+        const wake = () => {
+          clearTimeout(timer)
+          waiters.delete(wake)
+          signal?.removeEventListener('abort', wake)
+          resolve()
+        }
+        waiters.add(wake)
+        signal?.addEventListener('abort', wake)
+      })
+    },
+  }
+}
