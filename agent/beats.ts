@@ -1,9 +1,10 @@
 /**
  * Every two seconds: tells each coordinator what this node holds of its jobs and how much room it has, sends results again that
- * were not noted, and ends attempts whose lease has run out. What a grant answers comes in here too.
+ * were not noted, and ends attempts whose lease has run out. What a grant answers comes in here too: it holds from the beat that it
+ * answers, so one that comes late gives nothing.
  */
 
-import { marginMs } from '../src/core/job/lease.ts'
+import { untilOf } from '../src/core/job/lease.ts'
 import type { Ms, NodeId } from '../src/core/kind.ts'
 import type { Log } from '../src/core/log.ts'
 import type { Clock, Queue } from '../src/core/ports.ts'
@@ -18,6 +19,8 @@ import type { Sender } from './sender.ts'
 export const beatMs: Ms = 2_000
 /** Leases are looked at so often, so that an attempt ends well within its margin. @default 500 (ms) */
 const leaseCheckMs: Ms = 500
+/** A pure attempt that runs may finish without a lease, within this: its coordinator may be back by then. @default 600_000 (ms) */
+const finishMs: Ms = 600_000
 /** Entries of one beat message; more go in further messages. @default 64 */
 const maxEntries = 64
 
@@ -28,12 +31,14 @@ export interface BeatsOptions {
   readonly jobs: Jobs
   readonly interest: Interest
   readonly sender: Sender
+  /** Of this start. */
+  readonly boot: number
   readonly free: (coordinator: NodeId) => number
   readonly clock: Clock
   readonly log: Log
 }
 
-export function createBeats({ table, queue, outbox, jobs, interest, sender, free, clock, log }: BeatsOptions) {
+export function createBeats({ table, queue, outbox, jobs, interest, sender, boot, free, clock, log }: BeatsOptions) {
   let beating: NodeJS.Timeout | undefined
   let checking: NodeJS.Timeout | undefined
 
@@ -42,14 +47,12 @@ export function createBeats({ table, queue, outbox, jobs, interest, sender, free
     const results = outbox.of(coordinator)
     const done = results.map(({ job, task, term, attempt }) => ({ job, task, term, attempt }))
     const asks = jobs.asks(coordinator)
-    for (let at = 0; at === 0 || at < Math.max(held.length, done.length); at += maxEntries) {
-      const more = at + maxEntries < Math.max(held.length, done.length)
-      sender.send(
-        coordinator,
-        'node.beat',
-        {},
-        { free: free(coordinator), more, held: held.slice(at, at + maxEntries), done: done.slice(at, at + maxEntries), asks: at === 0 ? asks : [] },
-      )
+    const at = Math.floor(clock.now())
+    const most = Math.max(held.length, done.length)
+    for (let from = 0; from === 0 || from < most; from += maxEntries) {
+      const to = from + maxEntries
+      const part = { more: to < most, held: held.slice(from, to), done: done.slice(from, to), asks: from === 0 ? asks : [] }
+      sender.send(coordinator, 'node.beat', {}, { free: free(coordinator), at, ...part })
     }
     for (const result of results) outbox.sendAgain(idOf(result))
   }
@@ -59,8 +62,12 @@ export function createBeats({ table, queue, outbox, jobs, interest, sender, free
   }
 
   const checkLeases = () => {
-    for (const held of table.expired(clock.now())) void endExpired(held)
+    const now = clock.now()
+    for (const held of table.expired(now)) if (!mayFinish(held, now)) void endExpired(held)
   }
+
+  /** What has not begun is with another by now. */
+  const mayFinish = ({ pure, is, until }: Held, now: Ms) => pure && is === 'running' && now < until + finishMs
 
   const endExpired = async (held: Held) => {
     // Once only: what is being ended is not found expired again.
@@ -93,11 +100,11 @@ export function createBeats({ table, queue, outbox, jobs, interest, sender, free
     /** Whether this node holds anything of it. */
     concerns: (coordinator: NodeId): boolean => table.coordinators().has(coordinator) || outbox.coordinators().has(coordinator),
     granted({ src, body }: MessageOf<'lease.grant'>): void {
-      const until = clock.now() + body.leaseMs - marginMs
+      const until = untilOf({ boot, at: clock.now() }, body.from, body.leaseMs) ?? 0
       for (const ref of body.held) {
         const held = table.get(idOf(ref))
         if (held === undefined || held.coordinator !== src || held.until === Number.POSITIVE_INFINITY) continue
-        held.until = until
+        held.until = Math.max(held.until, until)
         jobs.heard(held.job, src)
       }
       for (const ref of body.noted) outbox.noted(idOf(ref), src)

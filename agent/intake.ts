@@ -4,8 +4,8 @@
  */
 
 import { IpdcError, toFailure } from '../src/core/errors.ts'
-import { marginMs } from '../src/core/job/lease.ts'
-import type { NodeId } from '../src/core/kind.ts'
+import { marginMs, untilOf } from '../src/core/job/lease.ts'
+import type { Failure, Ms, NodeId } from '../src/core/kind.ts'
 import { type Kinds, kindByLabel } from '../src/core/kinds.ts'
 import type { Log } from '../src/core/log.ts'
 import type { Clock, Queue } from '../src/core/ports.ts'
@@ -25,6 +25,8 @@ export interface IntakeOptions {
   /** Told of what was taken, so that it is cleaned up after. */
   readonly jobs: Pick<Jobs, 'heard'>
   readonly sender: Sender
+  /** Of this start: a command that was meant for another gives no lease. */
+  readonly boot: number
   readonly kinds: Kinds
   readonly clock: Clock
   readonly log: Log
@@ -32,7 +34,9 @@ export interface IntakeOptions {
   readonly check: (manifest: Uint8Array, coordinator: NodeId) => Manifest
 }
 
-export function createIntake({ table, queue, outbox, jobs, sender, kinds, clock, log, check }: IntakeOptions) {
+const tooLate: Failure = { code: 'TOO_LATE', message: 'The offer was too old when it came, or did not show its age' }
+
+export function createIntake({ table, queue, outbox, jobs, sender, boot, kinds, clock, log, check }: IntakeOptions) {
   let isDraining = false
 
   const offer = async (message: Offered): Promise<void> => {
@@ -49,13 +53,22 @@ export function createIntake({ table, queue, outbox, jobs, sender, kinds, clock,
       for (const { task, attempt } of body.tasks) sender.tell(coordinator, 'task.refused', header, { task, attempt, error: toFailure(error) })
       return
     }
-    const until = clock.now() + body.leaseMs - marginMs
+    const { pure } = body
+    const until = leaseOf(body)
     for (const { task, attempt, stage, body: bytes } of body.tasks) {
-      const offered = { coordinator, job, term, task, attempt, stage, kind, body: bytes }
+      const offered = { coordinator, job, term, task, attempt, stage, pure, kind, body: bytes }
       const again = table.get(idOf(offered))
       if (again !== undefined) report(again)
-      else if (!outbox.sendAgain(idOf(offered))) await take(table.add(offered, until))
+      else if (outbox.sendAgain(idOf(offered))) continue
+      else if (until === undefined) sender.tell(coordinator, 'task.refused', header, { task, attempt, error: tooLate })
+      else await take(table.add(offered, until))
     }
+  }
+
+  /** One that does not tell its age may be of any: what may run twice begins all the same. */
+  const leaseOf = ({ from, leaseMs, pure }: Offered['body']): Ms | undefined => {
+    const now = clock.now()
+    return pure && from === undefined ? now + leaseMs - marginMs : untilOf({ boot, at: now }, from, leaseMs)
   }
 
   const take = async (held: Held) => {

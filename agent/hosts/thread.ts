@@ -9,8 +9,8 @@ import type { Log } from '../../src/core/log.ts'
 import type { Assignment, FromHost, ToHost } from './channel.ts'
 import type { Service } from './serve.ts'
 
-/** How long code may take to end once its signal was aborted. @default 2_000 (ms) */
-const graceMs = 2_000
+/** How long code may take to end once its signal was aborted. With the look at leases it fits into their margin. @default 1_000 (ms) */
+const graceMs = 1_000
 
 /** The door of built-in kinds: `.ts` in a checkout, `.js` in a build. */
 const builtIns = new URL(`./thread-entry${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url)

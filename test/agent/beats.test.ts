@@ -12,19 +12,21 @@ import { bytes, offerOf, openRooms, type Rooms, resultOf } from './rooms.ts'
 async function open(t: Test, change: (rooms: Rooms) => Partial<BeatsOptions> = () => ({})) {
   const rooms = await openRooms(t, { limit: 1_000 })
   const { table, queue, outbox, jobs, interest, sender, free, time: clock } = rooms
-  const beats = createBeats({ table, queue, outbox, jobs, interest, sender, free, clock, log: silent, ...change(rooms) })
+  const boot = 1
+  const beats = createBeats({ table, queue, outbox, jobs, interest, sender, boot, free, clock, log: silent, ...change(rooms) })
   t.teardown(() => beats.stop())
   const peer = await rooms.air.peer()
   /** As an offer that was taken leaves it. */
-  const hold = async (task: string, { until = 8_000, ...change }: { until?: number; job?: string; by?: string } = {}): Promise<Held> => {
+  const hold = async (task: string, { until = 8_000, ...change }: { until?: number; job?: string; by?: string; pure?: boolean } = {}): Promise<Held> => {
     const held = table.add(offerOf(change.by ?? peer.id, task, change), until)
     await queue.add({ id: held.id, data: bytes('') })
     return held
   }
   const from = (src: string, job?: string) => ({ src, dst: rooms.air.self, job, term: undefined, boot: 1, seq: 1, iat: 0, exp: 0 })
   const ref = (task: string, job = 'job-1') => ({ job, task: `map/${task}`, term: 1, attempt: 1 })
+  /** Answers a beat of now, unless it says of which. */
   const grant = (body: Partial<Body<'lease.grant'>>, src = peer.id) =>
-    beats.granted({ ...from(src), type: 'lease.grant', body: { leaseMs: 10_000, held: [], noted: [], ...body } })
+    beats.granted({ ...from(src), type: 'lease.grant', body: { leaseMs: 10_000, from: { boot, at: clock.now() }, held: [], noted: [], ...body } })
   const cancel = (task: string, src = peer.id) =>
     beats.cancelled({ ...from(src, 'job-1'), type: 'task.cancel', body: { tasks: [{ task: `map/${task}`, attempt: 1, term: 1 }], why: 'planned' } })
   const close = (job = 'job-1', src = peer.id) => beats.closed({ ...from(src, job), type: 'job.close', body: { how: 'done' } })
@@ -47,6 +49,7 @@ t.test('every two seconds each coordinator is told what is held of its jobs, wha
     {
       body: {
         free: 5,
+        at: 2_000,
         more: false,
         held: [
           { ...ref('a'), is: 'running' },
@@ -122,6 +125,52 @@ t.test('an attempt that waits ends with its lease, two seconds before the coordi
   t.match(await peer.until('task.cancelled'), [{ job: 'job-1', term: 1, body: { tasks: [{ task: 'map/a', attempt: 1, term: 1 }] } }])
 })
 
+t.test('a grant counts from the beat that it answers: late, doubled or out of order it gives nothing more', async (t) => {
+  const { time, hold, grant, ref } = await open(t)
+  const held = await hold('a')
+  const of = (at: number, boot = 1) => grant({ from: { boot, at }, held: [ref('a')] })
+  await time.pass(6_000)
+  of(2_000)
+  t.equal(held.until, 10_000)
+  of(4_000)
+  t.equal(held.until, 12_000)
+  of(2_000)
+  t.equal(held.until, 12_000, 'of an earlier beat')
+  await time.pass(30_000)
+  of(6_000)
+  of(27_000, 2)
+  t.equal(held.until, 12_000, 'of long ago; of another start')
+  grant({ held: [ref('a')], from: { boot: 1, at: 90_000 } })
+  t.equal(held.until, 44_000, 'nobody gives more than the lease from now')
+})
+
+t.test('a pure attempt that runs may finish without a lease, for ten minutes; one that waits is with another by now', async (t) => {
+  const { beats, time, hold, table, queue } = await open(t)
+  const aborted: string[] = []
+  queue.take(
+    ({ id }, signal) =>
+      new Promise((resolve) => {
+        signal.addEventListener('abort', () => {
+          aborted.push(id)
+          resolve()
+        })
+      }),
+    2,
+  )
+  const [pure, other] = [await hold('pure'), await hold('other', { pure: false })]
+  pure.is = 'running'
+  other.is = 'running'
+  await hold('waits')
+  beats.start()
+  await time.pass(8_500)
+  t.same(aborted, [other.id])
+  t.equal(table.get('job-1/map/waits#1.1'), undefined)
+  await time.pass(599_000)
+  t.same(aborted, [other.id])
+  await time.pass(1_000)
+  t.same(aborted, [other.id, pure.id])
+})
+
 t.test('an attempt that runs is told to end, once, and leaves when its code has ended', async (t) => {
   const { beats, time, hold, table, queue, peer } = await open(t)
   const aborted: string[] = []
@@ -134,7 +183,7 @@ t.test('an attempt that runs is told to end, once, and leaves when its code has 
       }),
     1,
   )
-  const held = await hold('a')
+  const held = await hold('a', { pure: false })
   held.is = 'running'
   beats.start()
   await time.pass(20_000)
@@ -144,7 +193,7 @@ t.test('an attempt that runs is told to end, once, and leaves when its code has 
   end()
 })
 
-t.test('a grant goes on from when it came; one of a coordinator that it does not belong to changes nothing', async (t) => {
+t.test('a grant of a coordinator that it does not belong to changes nothing', async (t) => {
   const { air, beats, time, hold, table, grant, ref } = await open(t)
   const held = await hold('a')
   const other = await air.peer()
@@ -160,8 +209,8 @@ t.test('a grant goes on from when it came; one of a coordinator that it does not
 
 t.test('a grant that comes too late does not bring back an attempt that is being ended', async (t) => {
   const { beats, time, hold, queue, grant, ref } = await open(t)
-  queue.take(() => new Promise(() => {}), 1)
-  const held = await hold('a')
+  queue.take((_, signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve())), 1)
+  const held = await hold('a', { pure: false })
   held.is = 'running'
   beats.start()
   await time.pass(8_000)

@@ -158,7 +158,7 @@ t.test('what this node cannot run is told so', async (t) => {
   t.match(await child.run({ what: 'talk' }, { kind: 'other@1' }), [{ body: { tasks: [{ error: { code: 'WRONG_KIND' } }] } }])
 })
 
-t.test('an attempt that is ended is told as cancelled; one that does not listen is ended after two seconds, and its folder goes', async (t) => {
+t.test('an attempt that is ended is told as cancelled; one that does not listen is ended after a second, and its folder goes', async (t) => {
   const { hold, queue, until, told, settled, peer, sender, time, scratch } = await open(t)
   const listens = await hold('listens', { what: 'wait' })
   const spins = await hold('spins', { what: 'spin' })
@@ -166,7 +166,7 @@ t.test('an attempt that is ended is told as cancelled; one that does not listen 
   await queue.remove(listens.id)
   await until(() => settled.includes(listens.id))
   await queue.remove(spins.id)
-  await time.pass(1_999)
+  await time.pass(999)
   await turn()
   t.same(settled, [listens.id])
   await time.pass(1)

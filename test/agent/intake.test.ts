@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { createIntake } from '../../agent/intake.ts'
 import { fromFailure } from '../../src/core/errors.ts'
+import type { Moment } from '../../src/core/job/lease.ts'
 import { kindsOf } from '../../src/core/kinds.ts'
 import { silent } from '../../src/core/log.ts'
 import { createIdentity } from '../../src/core/trust/identity.ts'
@@ -24,6 +25,7 @@ async function open(t: Test, { limit = 8, policy = 'domain' as Policy } = {}) {
     queue,
     outbox,
     sender,
+    boot: 1,
     kinds: kindsOf(plugins),
     clock: time,
     log: silent,
@@ -44,7 +46,10 @@ async function open(t: Test, { limit = 8, policy = 'domain' as Policy } = {}) {
     notAfter: time.wall() + 60_000,
     ...change,
   })
-  const offer = (tasks: readonly string[], { signed = signManifest(manifest(), peer.identity), job = 'job-1', src = peer.id, attempt = 1 } = {}) =>
+  const offer = (
+    tasks: readonly string[],
+    { signed = signManifest(manifest(), peer.identity), job = 'job-1', src = peer.id, attempt = 1, pure = true, from = undefined as Moment | undefined } = {},
+  ) =>
     intake.offer({
       type: 'task.offer',
       src,
@@ -55,7 +60,13 @@ async function open(t: Test, { limit = 8, policy = 'domain' as Policy } = {}) {
       seq: 1,
       iat: 0,
       exp: 0,
-      body: { manifest: signed, leaseMs: 10_000, tasks: tasks.map((task) => ({ task: `map/${task}`, attempt, stage: 'map', body: bytes(task) })) },
+      body: {
+        manifest: signed,
+        leaseMs: 10_000,
+        ...(from === undefined ? {} : { from }),
+        pure,
+        tasks: tasks.map((task) => ({ task: `map/${task}`, attempt, stage: 'map', body: bytes(task) })),
+      },
     } satisfies MessageOf<'task.offer'>)
   return { ...rooms, intake, peer, manifest, offer, heard }
 }
@@ -74,6 +85,43 @@ t.test('an offer is held, in order, each attempt with its data and its end two s
   t.equal(queue.size.waiting, 2)
   await sender.flush()
   t.match(peer.of('task.accepted'), [{ job: 'job-1', term: 1, body: { tasks: [{ task: 'map/a' }, { task: 'map/b' }] } }])
+})
+
+t.test('a lease counts from the time of this node that the offer tells, not from when the offer came', async (t) => {
+  const { offer, table, time, peer } = await open(t)
+  await time.pass(60_000)
+  await offer(['a'], { from: { boot: 1, at: 55_000 }, pure: false })
+  await offer(['b'], { from: { boot: 1, at: 55_000 } })
+  await offer(['c'], { from: { boot: 1, at: 99_000 }, pure: false })
+  t.same(
+    table.of(peer.id).map(({ task, until, pure }) => [task, until, pure]),
+    [
+      ['map/a', 63_000, false],
+      ['map/b', 63_000, true],
+      ['map/c', 68_000, false],
+    ],
+    'nobody gives more than the lease from now',
+  )
+})
+
+t.test('an offer that is older than its lease is refused at no cost, and so is one of which that may be', async (t) => {
+  const { offer, table, queue, time, sender, peer } = await open(t)
+  await time.pass(60_000)
+  await offer(['late'], { from: { boot: 1, at: 52_000 }, pure: false })
+  await offer(['late-pure'], { from: { boot: 1, at: 52_000 } })
+  await offer(['unknown'], { pure: false })
+  await offer(['of-another-start'], { from: { boot: 2, at: 60_000 }, pure: false })
+  await sender.flush()
+  t.equal(table.size + queue.size.waiting, 0)
+  t.match(peer.of('task.refused'), [
+    { body: { at: 60_000, tasks: ['late', 'late-pure', 'unknown', 'of-another-start'].map((task) => ({ task: `map/${task}`, error: { code: 'TOO_LATE' } })) } },
+  ])
+  await offer(['unknown-pure'])
+  t.same(
+    table.of(peer.id).map(({ task, until }) => [task, until]),
+    [['map/unknown-pure', 68_000]],
+    'what may run twice begins',
+  )
 })
 
 t.test('an offer that comes twice is answered twice and held once; another attempt is another', async (t) => {

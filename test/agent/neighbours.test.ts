@@ -87,7 +87,7 @@ function open(t: Test) {
         src: 'node',
         boot,
         seq: 9,
-        body: { free: 1, more: false, held: [], done: [], asks: [] },
+        body: { free: 1, at: 0, more: false, held: [], done: [], asks: [] },
       } satisfies Message),
   }
 }

@@ -29,7 +29,7 @@ t.test('the latest word of each running attempt is told once a second; of one th
   const progress = createProgress({ domain: domain.id, broker, sealer: createSealer({ domain, identity, boot: 1, wall: Date.now }), log: silent })
   t.teardown(() => progress.stop())
   const table = createTable()
-  const offer = { coordinator: 'c', job: 'job-1', term: 2, stage: 'map', kind: 'mr@1', body: new Uint8Array(0), attempt: 1 }
+  const offer = { coordinator: 'c', job: 'job-1', term: 2, stage: 'map', pure: true, kind: 'mr@1', body: new Uint8Array(0), attempt: 1 }
   const [a, b] = [table.add({ ...offer, task: 'map/a' }, 0), table.add({ ...offer, task: 'map/b' }, 0)]
   progress.tell(a, { fraction: 0.1 })
   progress.tell(a, { fraction: 0.5, note: 'half' })

@@ -3,7 +3,7 @@ import type { Node } from '../../src/core/cluster/members.ts'
 import type { Event } from '../../src/core/job/event.ts'
 import type { Instruction, To } from '../../src/core/job/instruction.ts'
 import { fold, type JournalEntry } from '../../src/core/job/journal.ts'
-import { leaseMs } from '../../src/core/job/lease.ts'
+import { leaseMs, type Moment } from '../../src/core/job/lease.ts'
 import { next } from '../../src/core/job/lifecycle.ts'
 import { hasRoom } from '../../src/core/job/ready.ts'
 import { createState, type Result, type State } from '../../src/core/job/state.ts'
@@ -16,15 +16,21 @@ import type { Random } from './random.ts'
 import { type Counts, count } from './wire.ts'
 
 export type Command =
-  | { readonly is: 'offer'; readonly offers: readonly Offered[]; readonly leaseMs: number }
+  | { readonly is: 'offer'; readonly offers: readonly Offered[]; readonly leaseMs: number; readonly from: Moment | undefined; readonly pure: boolean }
   | { readonly is: 'cancel'; readonly refs: readonly To[] }
-  | { readonly is: 'grant'; readonly leaseMs: number; readonly held: readonly Omit<To, 'node'>[]; readonly noted: readonly To[] }
+  | {
+      readonly is: 'grant'
+      readonly leaseMs: number
+      readonly from: Moment | undefined
+      readonly held: readonly Omit<To, 'node'>[]
+      readonly noted: readonly To[]
+    }
   | { readonly is: 'close'; readonly job: string }
 
 export interface SimCoordinator {
   readonly state: State
   readonly isAlive: boolean
-  hear(src: string, boot: number, seq: number, free: number, fact: Fact): void
+  hear(src: string, boot: number, seq: number, at: number, free: number, fact: Fact): void
   member(node: Node): void
   cancel(job: string): void
   /** SIGSTOP for a while. */
@@ -90,13 +96,13 @@ export function createSimCoordinator({ agenda, random, counts, checks, disks, pr
   function carry(instruction: Instruction): void {
     switch (instruction.is) {
       case 'offer': {
-        const { node, job, task, term, attempt, leaseMs } = instruction
+        const { node, job, task, term, attempt, leaseMs, from, pure } = instruction
         count(counts, 'offered')
         checks.offered(instruction, diskOf(job), (to) => isAnswered(to))
         touch(job, node)
         const body = driving.get(job)?.asked.get(task)?.body
         if (body === undefined) throw new Violation(`${task} offered, but nobody asked for it`)
-        send(node, { is: 'offer', leaseMs, offers: [{ job, task, term, attempt, body }] })
+        send(node, { is: 'offer', leaseMs, from, pure, offers: [{ job, task, term, attempt, body }] })
         return
       }
       case 'cancel':
@@ -104,11 +110,11 @@ export function createSimCoordinator({ agenda, random, counts, checks, disks, pr
         send(instruction.node, { is: 'cancel', refs: [instruction] })
         return
       case 'grant':
-        send(instruction.node, { is: 'grant', leaseMs: instruction.leaseMs, held: instruction.held, noted: [] })
+        send(instruction.node, { is: 'grant', leaseMs: instruction.leaseMs, from: instruction.from, held: instruction.held, noted: [] })
         return
       case 'note':
         checks.noted(instruction, diskOf(instruction.job), state)
-        send(instruction.node, { is: 'grant', leaseMs, held: [], noted: [instruction] })
+        send(instruction.node, { is: 'grant', leaseMs, from: undefined, held: [], noted: [instruction] })
         return
       case 'close':
         send(instruction.node, { is: 'close', job: instruction.job })
@@ -324,10 +330,10 @@ export function createSimCoordinator({ agenda, random, counts, checks, disks, pr
     get isAlive() {
       return isAlive
     },
-    hear: (src, boot, seq, free, fact) =>
+    hear: (src, boot, seq, at, free, fact) =>
       awake(() => {
         checks.heard(src, boot, seq, free)
-        apply(eventOf(src, boot, seq, free, fact))
+        apply(eventOf(src, boot, seq, at, free, fact))
       }),
     member: (node) =>
       awake(() => {
@@ -353,8 +359,8 @@ export function createSimCoordinator({ agenda, random, counts, checks, disks, pr
   }
 }
 
-function eventOf(src: string, boot: number, seq: number, free: number, fact: Fact): Event {
-  const said = { src, boot, seq, free }
+function eventOf(src: string, boot: number, seq: number, at: number, free: number, fact: Fact): Event {
+  const said = { src, boot, seq, at, free }
   switch (fact.is) {
     case 'beat':
       return { ...said, ...fact, asks: [] }

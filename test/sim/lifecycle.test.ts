@@ -3,6 +3,7 @@
  * `IPDC_TRACE=map/3` it prints each instruction that names this, and what it answers.
  */
 import t from 'tap'
+import { Violation } from './checks.ts'
 import type { Trace } from './coordinator.ts'
 import { type Counts, count } from './wire.ts'
 import { simulate } from './world.ts'
@@ -20,7 +21,9 @@ const happens = [
   'doubled',
   'reordered',
   'cut off',
-  'expired message',
+  'command older than its lease',
+  'offer too late',
+  'finished without a lease',
   'partition',
   'node died',
   'node started again',
@@ -61,4 +64,16 @@ t.test(`the invariants hold in ${seeds.length} runs`, async (t) => {
   t.comment(JSON.stringify(counts))
   if (only !== undefined) return
   for (const what of happens) t.ok((counts[what] ?? 0) > 0, `${what}: ${counts[what] ?? 0}`)
+})
+
+t.test('were leases counted from when commands come, a task that may not would run on two nodes at once: the runs show it', async (t) => {
+  const broken = Array.from({ length: 300 }, (_, at) => at + 1).find((seed) => {
+    try {
+      simulate(seed, {}, undefined, { leases: 'from arrival' })
+      return false
+    } catch (error) {
+      return error instanceof Violation && error.message.startsWith('I7')
+    }
+  })
+  t.type(broken, 'number')
 })

@@ -3,7 +3,7 @@
  * every two seconds, and stops an attempt by itself before its lease ends. What it runs is decided by the body of the task.
  */
 import type { Ref } from '../../src/core/job/event.ts'
-import { marginMs } from '../../src/core/job/lease.ts'
+import { type Moment, marginMs, untilOf } from '../../src/core/job/lease.ts'
 import type { Failure, NodeId } from '../../src/core/kind.ts'
 import type { Agenda } from './agenda.ts'
 import type { Body } from './program.ts'
@@ -20,7 +20,13 @@ export interface Offered extends Ref {
   readonly body: Body
 }
 
+/** A rule of nodes that is left out, to see that the simulator would notice. */
+export interface Mutation {
+  readonly leases: 'from arrival'
+}
+
 export interface Held extends Offered {
+  readonly pure: boolean
   is: 'waiting' | 'running'
   until: number
 }
@@ -51,9 +57,14 @@ export interface SimNode {
   /** What lies on its disk. */
   readonly outbox: Map<string, Done>
   readonly blocks: Set<string>
-  offered(offers: readonly Offered[], leaseMs: number): void
+  offered(command: { readonly offers: readonly Offered[]; readonly leaseMs: number; readonly from: Moment | undefined; readonly pure: boolean }): void
   cancelled(refs: readonly (Ref & { job: string })[]): void
-  granted(leaseMs: number, held: readonly (Ref & { job: string })[], noted: readonly (Ref & { job: string })[]): void
+  granted(command: {
+    readonly leaseMs: number
+    readonly from: Moment | undefined
+    readonly held: readonly (Ref & { job: string })[]
+    readonly noted: readonly (Ref & { job: string })[]
+  }): void
   closed(job: string): void
   beat(): void
   kill(): void
@@ -70,7 +81,8 @@ export interface SimNodeOptions {
   readonly agenda: Agenda
   readonly random: Random
   readonly counts: Counts
-  readonly tell: (node: SimNode, fact: Fact, free: number, seq: number) => void
+  readonly tell: (node: SimNode, fact: Fact, free: number, seq: number, at: number) => void
+  readonly mutation: Mutation | undefined
   /** Whether somebody who is up holds it. */
   readonly canFetch: (cid: string) => boolean
   readonly started: (node: SimNode, held: Held) => void
@@ -82,10 +94,13 @@ export interface SimNodeOptions {
 
 export const keyOf = ({ job, task, term, attempt }: Ref & { readonly job: string }) => `${job}/${task}#${term}.${attempt}`
 
-export function createNode({ id, room, slots, agenda, random, counts, tell, canFetch, started, poisoned, refuses }: SimNodeOptions): SimNode {
+export function createNode({ id, room, slots, agenda, random, counts, tell, mutation, canFetch, started, poisoned, refuses }: SimNodeOptions): SimNode {
   let seq = 0
   let crowded = 0
   let heardAt = Number.NEGATIVE_INFINITY
+  // No two clocks agree, or run as fast; each start begins anew.
+  const rate = 1 + random.pick([-1e-4, 0, 1e-4])
+  let startedAt = agenda.now - random.whole(0, 100_000)
 
   const node: SimNode = {
     id,
@@ -95,9 +110,10 @@ export function createNode({ id, room, slots, agenda, random, counts, tell, canF
     held: new Map(),
     outbox: new Map(),
     blocks: new Set(),
-    offered(offers, leaseMs) {
+    offered({ offers, leaseMs, from, pure }) {
       heardAt = agenda.now
-      for (const offer of offers) take(offer, leaseMs)
+      const until = pure && from === undefined ? clock() + leaseMs - marginMs : rightOf(from, leaseMs)
+      for (const offer of offers) take(offer, pure, until)
       startNext()
     },
     cancelled(refs) {
@@ -107,10 +123,11 @@ export function createNode({ id, room, slots, agenda, random, counts, tell, canF
       }
       startNext()
     },
-    granted(leaseMs, held, noted) {
+    granted({ leaseMs, from, held, noted }) {
+      const until = rightOf(from, leaseMs) ?? 0
       for (const ref of held) {
         const own = node.held.get(keyOf(ref))
-        if (own !== undefined) own.until = agenda.now + leaseMs - marginMs
+        if (own !== undefined) own.until = Math.max(own.until, until)
       }
       for (const ref of noted) node.outbox.delete(keyOf(ref))
     },
@@ -128,6 +145,7 @@ export function createNode({ id, room, slots, agenda, random, counts, tell, canF
       node.isUp = true
       node.boot++
       seq = 0
+      startedAt = agenda.now - random.whole(0, 100_000)
       if (keepsDisk) return
       node.outbox.clear()
       node.blocks.clear()
@@ -137,13 +155,16 @@ export function createNode({ id, room, slots, agenda, random, counts, tell, canF
     },
   }
 
+  const clock = () => (agenda.now - startedAt) * rate
+  const rightOf = (from: Moment | undefined, leaseMs: number) =>
+    mutation?.leases === 'from arrival' ? clock() + leaseMs - marginMs : untilOf({ boot: node.boot, at: clock() }, from, leaseMs)
   const free = () => Math.max(0, room - crowded - node.held.size)
 
   function say(fact: Fact): void {
-    tell(node, fact, free(), ++seq)
+    tell(node, fact, free(), ++seq, Math.floor(clock()))
   }
 
-  function take(offer: Offered, leaseMs: number): void {
+  function take(offer: Offered, pure: boolean, until: number | undefined): void {
     const { job, term, task, attempt } = offer
     const key = keyOf(offer)
     const own = node.held.get(key)
@@ -151,11 +172,14 @@ export function createNode({ id, room, slots, agenda, random, counts, tell, canF
     if (own !== undefined) say({ is: own.is === 'running' ? 'started' : 'accepted', job, term, tasks: [{ task, attempt }] })
     else if (done !== undefined) say({ is: 'done', job, tasks: [done] })
     else if (refuses) say({ is: 'refused', job, term, tasks: [{ task, attempt, error: { code: 'REFUSED', message: 'not mine' } }] })
-    else if (free() === 0) {
+    else if (until === undefined) {
+      count(counts, 'offer too late')
+      say({ is: 'refused', job, term, tasks: [{ task, attempt, error: { code: 'TOO_LATE', message: 'late' } }] })
+    } else if (free() === 0) {
       count(counts, 'refused as full')
       say({ is: 'refused', job, term, tasks: [{ task, attempt, error: { code: 'QUEUE_FULL', message: 'full' } }] })
     } else {
-      node.held.set(key, { ...offer, is: 'waiting', until: agenda.now + leaseMs - marginMs })
+      node.held.set(key, { ...offer, pure, is: 'waiting', until })
       if (running() >= slots) say({ is: 'accepted', job, term, tasks: [{ task, attempt }] })
     }
   }
@@ -192,6 +216,7 @@ export function createNode({ id, room, slots, agenda, random, counts, tell, canF
       say({ is: 'failed', job, tasks: [{ task, term, attempt, error }] })
     } else {
       const done = { job, task, term, attempt, body, cid: body.makes }
+      if (held.until <= clock()) count(counts, 'finished without a lease')
       node.blocks.add(body.makes)
       node.outbox.set(key, done)
       say({ is: 'done', job, tasks: [done] })
@@ -224,7 +249,7 @@ export function createNode({ id, room, slots, agenda, random, counts, tell, canF
   function checkLeases(): void {
     agenda.after(500, checkLeases)
     for (const [key, held] of node.held) {
-      if (held.until > agenda.now) continue
+      if (held.until > clock() || (held.pure && held.is === 'running')) continue
       count(counts, 'stopped by itself')
       node.held.delete(key)
       const { job, task, term, attempt } = held

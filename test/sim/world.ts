@@ -4,7 +4,7 @@ import { fold } from '../../src/core/job/journal.ts'
 import { createAgenda } from './agenda.ts'
 import { createChecks, type Disk, Violation } from './checks.ts'
 import { type Command, createSimCoordinator, type SimCoordinator, type Trace } from './coordinator.ts'
-import { createNode, type SimNode } from './node.ts'
+import { createNode, type Mutation, type SimNode } from './node.ts'
 import { createProgram, type Program } from './program.ts'
 import { createRandom } from './random.ts'
 import { type Counts, count, createWire } from './wire.ts'
@@ -16,7 +16,7 @@ const peaceMs = 7_200_000
 const cleanMs = 15_000
 
 /** @throws Violation */
-export function simulate(seed: number, counts: Counts, trace?: Trace): void {
+export function simulate(seed: number, counts: Counts, trace?: Trace, mutation?: Mutation): void {
   const random = createRandom(seed)
   const agenda = createAgenda()
   const wire = createWire(agenda, random, counts)
@@ -35,11 +35,12 @@ export function simulate(seed: number, counts: Counts, trace?: Trace): void {
       agenda,
       random,
       counts,
+      mutation,
       refuses: at > 0 && random.chance(0.05),
-      tell(node, fact, free, seq) {
+      tell(node, fact, free, seq, at) {
         if (fact.is === 'done') for (const done of fact.tasks) checks.ran(node, done)
         const { boot } = node
-        wire.send(node.id, 'coordinator', () => coordinator?.hear(node.id, boot, seq, free, fact), false)
+        wire.send(node.id, 'coordinator', () => coordinator?.hear(node.id, boot, seq, at, free, fact), false)
       },
       canFetch,
       started: (node, held) => checks.started(node, held, nodes, programs.get(held.job)!),
@@ -58,9 +59,9 @@ export function simulate(seed: number, counts: Counts, trace?: Trace): void {
     const deliver = () => {
       const node = byId.get(to)
       if (node?.isUp !== true) return
-      if (command.is === 'offer') node.offered(command.offers, command.leaseMs)
+      if (command.is === 'offer') node.offered(command)
       else if (command.is === 'cancel') node.cancelled(command.refs)
-      else if (command.is === 'grant') node.granted(command.leaseMs, command.held, command.noted)
+      else if (command.is === 'grant') node.granted(command)
       else node.closed(command.job)
     }
     wire.send('coordinator', to, deliver, true)
@@ -135,7 +136,7 @@ export function simulate(seed: number, counts: Counts, trace?: Trace): void {
     const liar = random.pick(nodes.filter(({ id }) => id !== node))
     count(counts, 'forged')
     const forged = { job: task.job.id, task: task.name, term, attempt, cid: 'forged', body: { how: 'well', ms: 0, inputs: [], makes: '' } } as const
-    coordinator?.hear(liar.id, liar.boot, 0, 99, { is: 'done', job: task.job.id, tasks: [forged] })
+    coordinator?.hear(liar.id, liar.boot, 0, 0, 99, { is: 'done', job: task.job.id, tasks: [forged] })
   }
 
   function plan(meanMs: number, what: () => void): void {
@@ -153,7 +154,7 @@ export function simulate(seed: number, counts: Counts, trace?: Trace): void {
     slow: random.pick([0, 0.05, 0.2, 0.5]),
     slowMs: random.pick([500, 4000, 9000, 15_000]),
   }
-  if (isAboutLeases) wire.weather = { loss: 0.02, doubling: 0.02, slow: 0.5, slowMs: 9000 }
+  if (isAboutLeases) wire.weather = { loss: 0.02, doubling: 0.02, slow: 0.5, slowMs: random.pick([9000, 30_000]) }
   start()
   if (random.chance(isAboutLeases ? 0.2 : 0.7)) plan(random.pick([5000, 20_000]), () => die(random.pick(nodes)))
   if (isAboutLeases || random.chance(0.5)) plan(random.pick([4000, 8000, 20_000]), () => cutOff(random.pick(nodes)))

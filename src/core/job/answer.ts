@@ -1,7 +1,7 @@
 /** What a node says to an offer: accepted, started, or refused. */
 
 import { rowOf } from '../errors.ts'
-import type { Failure, NodeId } from '../kind.ts'
+import type { Failure, Ms, NodeId } from '../kind.ts'
 import { answer, end, say } from './attempt.ts'
 import { again, pause } from './charge.ts'
 import { bookOf, settle } from './credits.ts'
@@ -9,6 +9,9 @@ import type { Event, Said } from './event.ts'
 import type { Round } from './instruction.ts'
 import { renew } from './lease.ts'
 import { type Attempt, type Job, keyOf, show, type Task } from './state.ts'
+
+/** Offers that come too late twice within this: the way to the node is slow, and asking faster is no help. @default 1_000 (ms) */
+const lateMs: Ms = 1_000
 
 export function accepted(round: Round, job: Job, event: Event & { is: 'accepted' | 'started' }): void {
   for (const { task: name, attempt: number } of event.tasks) {
@@ -43,9 +46,20 @@ export function refused(round: Round, job: Job, event: Event & { is: 'refused' }
     if (attempt?.node !== event.src || attempt.is !== 'offered') continue
     end(round.state, attempt)
     say(round.out, attempt, 'refused', error)
-    if (rowOf(error.code).retry === 'later') wasFull(round, event, attempt.task)
+    if (error.code === 'TOO_LATE') wasLate(round, event, attempt)
+    else if (rowOf(error.code).retry === 'later') wasFull(round, event, attempt.task)
     else unwilling(round, job, event.src, error, attempt.task)
   }
+}
+
+/** Costs no attempt: the answer tells the node's time, so the next offer is in time. What is late again waits for the node's next word. */
+function wasLate(round: Round, said: Said, { task, step }: Attempt): void {
+  const { state, now } = round
+  const book = bookOf(state, said.src)
+  const isFirst = now - book.late.at > lateMs
+  if (isFirst) book.late = { at: now, step: state.step }
+  if (isFirst || step < book.late.step) again(task)
+  else wasFull(round, said, task)
 }
 
 /** Costs no attempt. Whatever it called free, it gets nothing more until it has spoken again. */

@@ -14,7 +14,7 @@ import { type Attempt, become, type Job, keyOf, type Task } from './state.ts'
 
 export function beat(round: Round, event: Beat): void {
   const { state, out } = round
-  const { src } = event
+  const { src, boot, at } = event
   const closed = new Set<string>()
   const grants = new Map<number, Omit<To, 'node'>[]>()
   for (const item of event.held) {
@@ -30,7 +30,7 @@ export function beat(round: Round, event: Beat): void {
   }
   for (const job of event.asks) if (!state.jobs.has(job)) closed.add(job)
   for (const job of closed) out.push({ is: 'close', node: src, job })
-  for (const [leaseMs, held] of grants) out.push({ is: 'grant', node: src, leaseMs, held })
+  for (const [leaseMs, held] of grants) out.push({ is: 'grant', node: src, leaseMs, from: { boot, at }, held })
   if (!event.more) bookOf(state, src).beaten = true
 }
 

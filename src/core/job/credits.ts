@@ -13,7 +13,21 @@ export const staleMs: Ms = 30_000
 export function bookOf(state: State, id: NodeId): Book {
   let book = state.books.get(id)
   if (book === undefined) {
-    book = { id, node: undefined, boot: 0, seq: -1, free: 0, told: false, unanswered: 0, attempts: new Set(), heardAt: 0, beaten: false, counted: 0 }
+    book = {
+      id,
+      node: undefined,
+      boot: 0,
+      seq: -1,
+      free: 0,
+      told: false,
+      unanswered: 0,
+      attempts: new Set(),
+      heardAt: 0,
+      word: undefined,
+      late: { at: Number.NEGATIVE_INFINITY, step: 0 },
+      beaten: false,
+      counted: 0,
+    }
     state.books.set(id, book)
   }
   return book
@@ -34,14 +48,16 @@ export function restart(state: State, book: Book, boot: number): void {
   book.boot = boot
   book.seq = -1
   book.told = false
+  book.word = undefined
   book.free = book.node?.boot === boot ? book.node.room : 0
   settle(state, book)
 }
 
 /** Its word, unless a newer one came before. */
-export function hear(state: State, book: Book, { boot, seq, free }: Pick<Said, 'boot' | 'seq' | 'free'>, now: Ms): void {
+export function hear(state: State, book: Book, { boot, seq, at, free }: Pick<Said, 'boot' | 'seq' | 'at' | 'free'>, now: Ms): void {
   if (boot !== book.boot || seq <= book.seq) return
   book.seq = seq
+  book.word = { at, heardAt: now }
   book.free = free
   book.told = true
   book.heardAt = now

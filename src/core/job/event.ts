@@ -64,11 +64,13 @@ export interface TaskAdded {
   readonly needs: Needs | undefined
 }
 
-/** `free` counts only if the message is the newest of its node. */
+/** `free` and `at` count only if the message is the newest of its node. */
 export interface Said {
   readonly src: NodeId
   readonly boot: number
   readonly seq: number
+  /** The node's own time when it spoke. */
+  readonly at: Ms
   readonly free: number
   readonly job: JobId
 }

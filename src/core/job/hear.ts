@@ -87,8 +87,8 @@ function saidOf({
   seq,
   job,
   body,
-}: Pick<MessageOf<'task.done'>, 'src' | 'boot' | 'seq' | 'job'> & { readonly body: { readonly free: number } }): Said {
-  return { src, boot, seq, free: body.free, job: job ?? '' }
+}: Pick<MessageOf<'task.done'>, 'src' | 'boot' | 'seq' | 'job'> & { readonly body: { readonly at: number; readonly free: number } }): Said {
+  return { src, boot, seq, at: body.at, free: body.free, job: job ?? '' }
 }
 
 function refOf({ task, term, attempt }: Ref): Ref {

@@ -1,14 +1,23 @@
 /** What a coordinator shall do: the only way out of `lifecycle.next`. */
 import type { Failure, JobId, Ms, NodeId, Term } from '../kind.ts'
 import type { TaskState } from '../views.ts'
+import type { Moment } from './lease.ts'
 import type { Charge, Result, State } from './state.ts'
 
 export type Instruction =
   // --- to a node
-  | (To & { readonly is: 'offer'; readonly leaseMs: Ms; readonly stage: string; readonly body: Uint8Array })
+  | (To & {
+      readonly is: 'offer'
+      readonly leaseMs: Ms
+      /** From which the lease counts, on the node's clock; undefined where that is not known. */
+      readonly from: Moment | undefined
+      readonly pure: boolean
+      readonly stage: string
+      readonly body: Uint8Array
+    })
   | (To & { readonly is: 'cancel'; readonly why: string })
   /** The attempts of a beat that go on. Said once for each beat that holds any. */
-  | { readonly is: 'grant'; readonly node: NodeId; readonly leaseMs: Ms; readonly held: readonly Omit<To, 'node'>[] }
+  | { readonly is: 'grant'; readonly node: NodeId; readonly leaseMs: Ms; readonly from: Moment; readonly held: readonly Omit<To, 'node'>[] }
   /** The node may forget this result, or failure. */
   | (To & { readonly is: 'note' })
   /** The node holds something of a job that is not open here. */

@@ -115,11 +115,11 @@ function inJob(round: Round, job: Job, event: OfJob): void {
   }
 }
 
-/** Every message of a node tells its start and its room. */
-function listenTo(round: Round, { src, boot, seq, free }: Pick<Said, 'src' | 'boot' | 'seq' | 'free'>): void {
+/** Every message of a node tells its start, its time and its room. */
+function listenTo(round: Round, { src, boot, seq, at, free }: Omit<Said, 'job'>): void {
   const book = bookOf(round.state, src)
   if (boot > book.boot) reborn(round, src, boot)
-  hear(round.state, book, { boot, seq, free }, round.now)
+  hear(round.state, book, { boot, seq, at, free }, round.now)
 }
 
 function synced({ out }: Round, job: Job, { task, term, attempt }: Event & { is: 'synced' }): void {

@@ -8,7 +8,7 @@ import { say } from './attempt.ts'
 import { fail } from './charge.ts'
 import { bookOf, settle } from './credits.ts'
 import type { Round } from './instruction.ts'
-import { renew } from './lease.ts'
+import { renew, timeAt } from './lease.ts'
 import { allowedOf, candidates, first, fittingOf, shift } from './ready.ts'
 import { type Attempt, become, type Job, keyOf, type Line, type State, type Task } from './state.ts'
 import { warn } from './warn.ts'
@@ -57,7 +57,7 @@ function idleFirst(state: State, nodes: readonly NodeId[], { prefer }: Task): re
 function offer({ state, now, out }: Round, task: Task, node: NodeId): void {
   const { job } = task
   const book = bookOf(state, node)
-  const { term } = job
+  const { term, leaseMs, pure } = job
   const number = ++task.attempts
   const key = keyOf({ term, attempt: number })
   const attempt: Attempt = { task, key, term, attempt: number, node, boot: book.boot, is: 'offered', until: 0, step: state.step, over: false }
@@ -69,7 +69,8 @@ function offer({ state, now, out }: Round, task: Task, node: NodeId): void {
   settle(state, book)
   become(task, 'live')
   if (job.nodes !== undefined) sayFewer(out, job, allowedOf(state, job)?.size ?? 0)
-  out.push({ is: 'offer', node, job: job.id, task: task.name, term, attempt: number, leaseMs: job.leaseMs, stage: task.stage.name, body: task.body })
+  const from = timeAt(book, now)
+  out.push({ is: 'offer', node, job: job.id, task: task.name, term, attempt: number, leaseMs, from, pure, stage: task.stage.name, body: task.body })
   say(out, attempt, 'offered')
 }
 

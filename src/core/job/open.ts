@@ -5,7 +5,7 @@ import { adopt } from './beat.ts'
 import { fail, tell } from './charge.ts'
 import type { JobOpened, TaskAdded } from './event.ts'
 import type { Round } from './instruction.ts'
-import { leaseMs, transitMs } from './lease.ts'
+import { leaseMs } from './lease.ts'
 import { enqueue } from './ready.ts'
 import { commit, judge, mayAdopt } from './result.ts'
 import { verdict } from './retry.ts'
@@ -35,7 +35,7 @@ export function openJob({ state, now }: Round, { job: id, term, kind, pure, leas
     refusals: new Map(),
     isHeld: false,
     takesOver: resumed !== undefined,
-    takeoverMs: pure ? leaseMs : lease + transitMs,
+    takeoverMs: pure ? leaseMs : lease,
     reports: new Map(),
     wants: new Map(),
     doneBy: new Map(),

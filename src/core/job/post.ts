@@ -6,6 +6,7 @@ import type { JobId, Ms, NodeId, Term } from '../kind.ts'
 import type { JobView } from '../views.ts'
 import { type Body, type MessageType, maxBatch } from '../wire/message.ts'
 import type { Instruction, To } from './instruction.ts'
+import type { Moment } from './lease.ts'
 
 /** Beats come every 2 s: a node that is silent is told without one. @default 2_500 (ms) */
 const noteMs: Ms = 2_500
@@ -63,10 +64,11 @@ export function createPost({ send, manifest, leaseMs }: PostOptions): Post {
     const [first] = list
     const signed = first && manifest(first.job)
     if (first === undefined || signed === undefined) return
-    const { node, job, term, leaseMs } = first
+    // The oldest word of the turn: a lease may only be shorter.
+    const { node, job, term, leaseMs, from, pure } = first
     for (const part of parts(list, maxBatch, maxBytes - signed.length, ({ task, stage, body }) => task.length + stage.length + body.length + 64)) {
       const tasks = part.map(({ task, attempt, stage, body }) => ({ task, attempt, stage, body }))
-      send(node, 'task.offer', { job, term, body: { manifest: signed, leaseMs, tasks } })
+      send(node, 'task.offer', { job, term, body: { manifest: signed, leaseMs, ...(from === undefined ? {} : { from }), pure, tasks } })
     }
   }
 
@@ -82,16 +84,17 @@ export function createPost({ send, manifest, leaseMs }: PostOptions): Post {
   function flushNotes(): void {
     clearTimeout(timer)
     timer = undefined
-    for (const node of [...notes.keys()]) sendGrant(node, leaseMs, [])
+    for (const node of [...notes.keys()]) sendGrant(node, leaseMs, undefined, [])
   }
 
-  function sendGrant(node: NodeId, leaseMs: Ms, held: readonly Omit<To, 'node'>[]): void {
+  function sendGrant(node: NodeId, leaseMs: Ms, from: Moment | undefined, held: readonly Omit<To, 'node'>[]): void {
     const noted = notes.get(node) ?? []
     notes.delete(node)
     const heldParts = parts(held, maxEntries, maxBytes / 2, sizeOf)
     const notedParts = parts(noted, maxEntries, maxBytes / 2, sizeOf)
     for (let i = 0; i < Math.max(heldParts.length, notedParts.length); i++) {
-      send(node, 'lease.grant', { body: { leaseMs, held: (heldParts[i] ?? []).map(refOf), noted: (notedParts[i] ?? []).map(refOf) } })
+      const body = { leaseMs, ...(from === undefined ? {} : { from }), held: (heldParts[i] ?? []).map(refOf), noted: (notedParts[i] ?? []).map(refOf) }
+      send(node, 'lease.grant', { body })
     }
   }
 
@@ -110,10 +113,10 @@ export function createPost({ send, manifest, leaseMs }: PostOptions): Post {
       push(cancels, `${cancel.node} ${cancel.job}`, cancel)
       turn ??= setImmediate(flush)
     },
-    grant: ({ node, leaseMs, held }) => sendGrant(node, leaseMs, held),
+    grant: ({ node, leaseMs, from, held }) => sendGrant(node, leaseMs, from, held),
     note(note) {
       push(notes, note.node, note)
-      if ((notes.get(note.node)?.length ?? 0) >= maxNotes) sendGrant(note.node, leaseMs, [])
+      if ((notes.get(note.node)?.length ?? 0) >= maxNotes) sendGrant(note.node, leaseMs, undefined, [])
       timer ??= setTimeout(flushNotes, noteMs)
     },
     close(node, job, view) {

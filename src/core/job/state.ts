@@ -189,6 +189,10 @@ export interface Book {
   unanswered: number
   readonly attempts: Set<Attempt>
   heardAt: Ms
+  /** Its own time, in that newest message, and ours when it came. */
+  word: { readonly at: Ms; readonly heardAt: Ms } | undefined
+  /** When offers to it came too late. */
+  late: { readonly at: Ms; readonly step: number }
   /** Has told all it holds since this coordinator started. */
   beaten: boolean
   /** Its part of `State.credit`. */

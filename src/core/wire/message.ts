@@ -26,8 +26,10 @@ export const TaskName = v.pipe(v.string(), v.minLength(1), v.maxLength(200))
 export const Failure = v.strictObject({ code: text(64), message: text(2000), hint: v.exactOptional(text(500)), cid: v.exactOptional(text(64)) })
 const Ref = { task: TaskName, attempt: count }
 
-/** Slots and queue places this node promises to this coordinator; sums over coordinators to its free room. */
-const free = count
+/** `free`: slots and queue places this node promises to this coordinator; sums over coordinators to its free room. `at`: its own monotonic ms since its start. */
+const Word = { free: count, at: count }
+/** A time that a node told, on its own clock, in its start `boot`: leases count from it. */
+const Moment = v.strictObject({ boot: count, at: count })
 
 export const bodies = {
   // --- commands
@@ -35,28 +37,34 @@ export const bodies = {
     /** Signed by the submitter, checked by the node that runs it. */
     manifest: bytes(16_384),
     leaseMs: count,
+    /** What time it was at the node when this was said, at least. Absent: its coordinator does not know. */
+    from: v.exactOptional(Moment),
+    /** May run twice at once, and to its end without a lease. */
+    pure: v.boolean(),
     tasks: batch(v.strictObject({ ...Ref, stage: name, body: bytes(maxTaskBytes) })),
   }),
   'task.cancel': v.strictObject({ tasks: batch(v.strictObject({ ...Ref, term: count })), why: text(200) }),
   /** Renews what the coordinator knows of a beat and says which results it has on disk: those leave the outbox. */
   'lease.grant': v.strictObject({
     leaseMs: count,
+    /** When the node said the beat that this answers. Absent where `held` is empty. */
+    from: v.exactOptional(Moment),
     held: v.pipe(v.array(v.strictObject({ ...Ref, job: name, term: count })), v.maxLength(256)),
     noted: v.pipe(v.array(v.strictObject({ ...Ref, job: name, term: count })), v.maxLength(256)),
   }),
   'job.close': v.strictObject({ how: v.picklist(['done', 'failed', 'cancelled', 'unknown']), root: v.exactOptional(text(64)) }),
   // --- facts
-  'task.accepted': v.strictObject({ free, tasks: batch(v.strictObject(Ref)) }),
+  'task.accepted': v.strictObject({ ...Word, tasks: batch(v.strictObject(Ref)) }),
   /** Costs no attempt when the node was full. */
-  'task.refused': v.strictObject({ free, tasks: batch(v.strictObject({ ...Ref, error: Failure })) }),
+  'task.refused': v.strictObject({ ...Word, tasks: batch(v.strictObject({ ...Ref, error: Failure })) }),
   /** Implies accepted: sent instead of it when a slot was free at once. */
-  'task.started': v.strictObject({ free, tasks: batch(v.strictObject(Ref)) }),
-  'task.done': v.strictObject({ free, tasks: batch(v.strictObject({ ...Ref, term: count, result: bytes(maxTaskBytes), ms: count })) }),
-  'task.failed': v.strictObject({ free, tasks: batch(v.strictObject({ ...Ref, term: count, error: Failure, ms: count })) }),
-  'task.cancelled': v.strictObject({ free, tasks: batch(v.strictObject({ ...Ref, term: count })) }),
+  'task.started': v.strictObject({ ...Word, tasks: batch(v.strictObject(Ref)) }),
+  'task.done': v.strictObject({ ...Word, tasks: batch(v.strictObject({ ...Ref, term: count, result: bytes(maxTaskBytes), ms: count })) }),
+  'task.failed': v.strictObject({ ...Word, tasks: batch(v.strictObject({ ...Ref, term: count, error: Failure, ms: count })) }),
+  'task.cancelled': v.strictObject({ ...Word, tasks: batch(v.strictObject({ ...Ref, term: count })) }),
   /** All that the node holds of this coordinator's jobs, and its room. In several messages where it is more: `more` on all but the last. */
   'node.beat': v.strictObject({
-    free,
+    ...Word,
     more: v.boolean(),
     /** Attempts that wait or run. */
     held: v.pipe(v.array(v.strictObject({ ...Ref, job: name, term: count, is: v.picklist(['waiting', 'running']) })), v.maxLength(256)),

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { leaseMs, transitMs } from '../../../src/core/job/lease.ts'
+import { leaseMs } from '../../../src/core/job/lease.ts'
 import { gatherMs } from '../../../src/core/job/open.ts'
 import { fakeCid } from './cluster.ts'
 import { Desk } from './desk.ts'
@@ -44,7 +44,7 @@ t.test('a job that is not pure waits for the lease: a node that is not heard may
   desk.task('s/1')
   desk.beat('a')
   desk.beat('b')
-  t.same(desk.pass(leaseMs + transitMs - 500).offers, [])
+  t.same(desk.pass(leaseMs - 500).offers, [])
   t.equal(desk.pass(500).offers.length, 1)
 })
 
@@ -96,7 +96,7 @@ t.test('after it, an old attempt of a task that was offered anew is ended; its l
   for (const pure of [true, false]) {
     const desk = restarted({ pure, nodes: ['a'] })
     desk.task('s/1')
-    desk.pass(leaseMs + transitMs)
+    desk.pass(leaseMs)
     t.same(desk.beat('a', { held: [held('s/1')] }).cancels, ['s/1#1.1 at a'])
     const late = desk.says('a', 'done', 's/1', { term: 1, attempt: 1 })
     t.same(late.outcomes, pure ? ['s/1 done'] : [])

@@ -105,6 +105,10 @@ export class FakeNode {
     return Math.max(0, this.#room - this.held.size)
   }
 
+  get #word(): { readonly free: number; readonly at: number } {
+    return { free: this.free, at: Math.floor(this.#cluster.now) }
+  }
+
   tell<T extends MessageType>(type: T, { job, term }: { job?: string; term?: number }, body: Body<T>): void {
     if (!this.isDead)
       this.#cluster.toCoordinator({ type, src: this.id, dst: 'self', job, term, boot: this.boot, seq: ++this.seq, iat: 0, exp: 0, body } as Message)
@@ -113,7 +117,7 @@ export class FakeNode {
   beat(): void {
     const held = [...this.held.values()].map(({ job, task, term, attempt, is }) => ({ job, task, term, attempt, is }))
     const done = [...this.outbox.values()].map(({ job, task, term, attempt }) => ({ job, task, term, attempt }))
-    this.tell('node.beat', {}, { free: this.free, more: false, held, done, asks: [] })
+    this.tell('node.beat', {}, { ...this.#word, more: false, held, done, asks: [] })
     for (const [key] of this.outbox) this.#sendResult(key)
   }
 
@@ -151,12 +155,12 @@ export class FakeNode {
     if (this.held.has(key) || this.outbox.has(key)) return
     if (this.#refuse !== undefined || this.free === 0) {
       const error = toFailure(this.#refuse ?? new IpdcError('QUEUE_FULL', { message: 'full' }))
-      this.tell('task.refused', { job, term }, { free: this.free, tasks: [{ task, attempt, error }] })
+      this.tell('task.refused', { job, term }, { ...this.#word, tasks: [{ task, attempt, error }] })
       return
     }
     this.held.set(key, { ...offered, is: 'waiting' })
     const isNext = [...this.held.values()].filter(({ is }) => is === 'running').length < this.#slots
-    if (!isNext) this.tell('task.accepted', { job, term }, { free: this.free, tasks: [{ task, attempt }] })
+    if (!isNext) this.tell('task.accepted', { job, term }, { ...this.#word, tasks: [{ task, attempt }] })
   }
 
   #startNext(): void {
@@ -165,7 +169,7 @@ export class FakeNode {
       if (held.is === 'running') continue
       held.is = 'running'
       const { job, term, task, attempt } = held
-      this.tell('task.started', { job, term }, { free: this.free, tasks: [{ task, attempt }] })
+      this.tell('task.started', { job, term }, { ...this.#word, tasks: [{ task, attempt }] })
       void this.#run(key, held)
     }
   }
@@ -180,7 +184,7 @@ export class FakeNode {
       this.#sendResult(key)
     } catch (error) {
       if (!this.held.delete(key)) return
-      this.tell('task.failed', { job, term }, { free: this.free, tasks: [{ task, attempt, term, error: toFailure(error), ms: 1 }] })
+      this.tell('task.failed', { job, term }, { ...this.#word, tasks: [{ task, attempt, term, error: toFailure(error), ms: 1 }] })
     }
     this.#startNext()
   }
@@ -189,7 +193,7 @@ export class FakeNode {
     const entry = this.outbox.get(key)
     if (entry === undefined) return
     const { job, term, task, attempt, result } = entry
-    this.tell('task.done', { job, term }, { free: this.free, tasks: [{ task, attempt, term, result: encode(result), ms: 1 }] })
+    this.tell('task.done', { job, term }, { ...this.#word, tasks: [{ task, attempt, term, result: encode(result), ms: 1 }] })
   }
 }
 

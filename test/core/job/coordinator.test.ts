@@ -524,7 +524,7 @@ t.test('a node that holds something of a job that is over, or unknown, is told s
   await ended(coordinator, id)
   await until(() => node.closed.length === 1)
   const held = [{ job: 'never-was', task: 's/1', term: 1, attempt: 1, is: 'running' as const }]
-  node.tell('node.beat', {}, { free: 1, more: false, held, done: [], asks: [id] })
+  node.tell('node.beat', {}, { free: 1, at: 0, more: false, held, done: [], asks: [id] })
   await until(() => node.closed.length === 3)
   t.same(node.closed.map(({ how }) => how).sort(), ['done', 'done', 'unknown'])
 })

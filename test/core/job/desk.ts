@@ -81,12 +81,13 @@ export class Desk {
   /** What a node says of one task, by default of the attempt that is alive there. */
   says(src: string, is: Exclude<Fact, 'beat'>, task: string, more: Record<string, unknown> = {}): Said {
     const live = [...(this.taskOf(task, more.job)?.live.values() ?? [])].find(({ node }) => node === src)
-    const { job = 'j', term = live?.term ?? 1, attempt = live?.attempt ?? 1, free = 4, seq, boot, makes = fakeCid(1), ...rest } = more
+    const { job = 'j', term = live?.term ?? 1, attempt = live?.attempt ?? 1, free = 4, at = this.now, seq, boot, makes = fakeCid(1), ...rest } = more
     const result = { bytes: new Uint8Array(), value: makes, cids: [makes], ms: 1 }
     return this.do({
       is,
       src,
       ...this.stamp(src, seq, boot),
+      at,
       free,
       job,
       term,
@@ -101,7 +102,7 @@ export class Desk {
 
   beat(src: string, more: Record<string, unknown> = {}): Said {
     const { seq, boot, ...rest } = more
-    return this.do({ is: 'beat', src, ...this.stamp(src, seq, boot), free: 4, more: false, held: [], done: [], asks: [], ...rest } as Event)
+    return this.do({ is: 'beat', src, ...this.stamp(src, seq, boot), at: this.now, free: 4, more: false, held: [], done: [], asks: [], ...rest } as Event)
   }
 
   taskOf(name: string, job: unknown = 'j'): Task | undefined {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { leaseMs, transitMs } from '../../../src/core/job/lease.ts'
+import { leaseMs, untilOf, wordMs } from '../../../src/core/job/lease.ts'
 import { Desk } from './desk.ts'
 
 function started(pure = true): Desk {
@@ -68,10 +68,55 @@ t.test('who was deaf, or slept, calls nobody silent before a round of beats', as
   t.same(deaf.pass(500).offers, ['s/1#2 → b'])
 })
 
-t.test('one that may not run twice at once is given up later by what a command can be late', async (t) => {
+t.test('one that may not run twice at once is given up with its lease: its node has stopped by then, however late commands come', async (t) => {
   const desk = started(false)
-  t.same(desk.pass(leaseMs + transitMs - 500).offers, [])
+  t.same(desk.pass(leaseMs - 500).offers, [])
   t.same(desk.pass(500).offers, ['s/1#2 → b'])
+})
+
+t.test('an offer tells the least time that it can be at the node, by its newest word; a grant the time of its beat', async (t) => {
+  const desk = new Desk()
+  desk.job()
+  desk.node('a')
+  t.match(desk.task('s/1').of('offer'), [{ from: undefined, pure: true }], 'presence tells no time: it may be kept for long')
+  desk.says('a', 'started', 's/1', { at: 5_000, free: 9 })
+  desk.pass(700)
+  t.match(desk.task('s/2').of('offer'), [{ from: { boot: 1, at: 5_700 } }])
+  desk.says('a', 'accepted', 's/2', { at: 4_000, seq: 1 })
+  t.match(desk.task('s/3').of('offer'), [{ from: { boot: 1, at: 5_700 } }], 'an older word tells nothing')
+  const held = [{ job: 'j', task: 's/1', term: 1, attempt: 1, is: 'running' }]
+  t.match(desk.beat('a', { at: 6_000, held }).of('grant'), [{ from: { boot: 1, at: 6_000 } }])
+  desk.node('a', { boot: 2 })
+  t.match(desk.task('s/4').of('offer'), [{ from: undefined }], 'another start has another clock')
+  desk.says('a', 'accepted', 's/4', { at: 100, free: 9 })
+  desk.pass(wordMs)
+  t.match(desk.task('s/5').of('offer')[0], { from: { boot: 2, at: 100 + wordMs } })
+  desk.pass(500)
+  t.match(desk.task('s/6').of('offer')[0], { from: undefined }, 'clocks drift')
+})
+
+t.test('on the node a right ends two seconds before the lease, from when its word was said', async (t) => {
+  const now = { boot: 3, at: 50_000.5 }
+  t.equal(untilOf(now, { boot: 3, at: 45_000 }, leaseMs), 53_000)
+  t.equal(untilOf(now, { boot: 3, at: 60_000 }, leaseMs), 58_000.5, 'no word is of later than now')
+  t.equal(untilOf(now, { boot: 3, at: 42_000 }, leaseMs), undefined, 'over')
+  t.equal(untilOf(now, { boot: 2, at: 50_000 }, leaseMs), undefined, 'another start had another clock')
+  t.equal(untilOf(now, undefined, leaseMs), undefined)
+})
+
+t.test('an offer that came too late is made again at once, for the answer tells the time; late again, it waits for the next word', async (t) => {
+  const desk = new Desk()
+  desk.job('j', { pure: false })
+  desk.node('a', { room: 2 })
+  desk.task('s/1')
+  desk.task('s/2')
+  const late = (task: string, at: number) => desk.says('a', 'refused', task, { at, free: 2, error: { code: 'TOO_LATE', message: '' } })
+  const said = late('s/1', 100)
+  t.match(said.of('offer'), [{ task: 's/1', attempt: 2, from: { boot: 1, at: 100 } }])
+  t.same(said.of('charge'), [], 'at no cost')
+  t.match(late('s/2', 101).of('offer'), [{ task: 's/2', attempt: 2 }], 'it was under way before')
+  t.same(late('s/1', 102).offers, [])
+  t.same(desk.beat('a', { free: 2 }).offers, ['s/1#3 → a'])
 })
 
 t.test('a late result of a pure task is taken, of another it is fenced', async (t) => {
@@ -82,7 +127,7 @@ t.test('a late result of a pure task is taken, of another it is fenced', async (
   t.same(taken.cancels, ['s/1#1.2 at b'], 'the other attempt is ended')
 
   const other = started(false)
-  other.pass(leaseMs + transitMs)
+  other.pass(leaseMs)
   const fenced = other.says('a', 'done', 's/1', { attempt: 1 })
   t.same(fenced.outcomes, [])
   t.same(fenced.notes, ['s/1#1.1 at a'], 'and may be forgotten')
@@ -102,7 +147,7 @@ t.test('a node that is gone: pure tasks go elsewhere at once, others when the le
   t.same(pure.node('a', { state: 'gone' }).offers, ['s/1#2 → b'])
   const other = started(false)
   t.same(other.node('a', { state: 'gone' }).offers, [])
-  t.same(other.pass(leaseMs + transitMs).offers, ['s/1#2 → b'])
+  t.same(other.pass(leaseMs).offers, ['s/1#2 → b'])
 })
 
 t.test('a node that was started again: what ran there is dead, and charged', async (t) => {

@@ -29,6 +29,8 @@ const offer = (attempt: number, bytes = 100, node = 'a', job = 'j'): Instruction
   ...to(attempt, node, job),
   is: 'offer',
   leaseMs: 10_000,
+  from: { boot: 1, at: 7 },
+  pure: true,
   stage: 'stage',
   body: new Uint8Array(bytes),
 })
@@ -51,7 +53,7 @@ t.test('no message is too large, in number or in bytes', async (t) => {
   for (let i = 0; i < 300; i++) post.cancel({ ...to(1000 + i), is: 'cancel', why: 'no' })
   for (let i = 0; i < 400; i++) post.note(to(i))
   await turn()
-  post.grant({ is: 'grant', node: 'a', leaseMs: 10_000, held: Array.from({ length: 500 }, (_, i) => to(i)) })
+  post.grant({ is: 'grant', node: 'a', leaseMs: 10_000, from: { boot: 1, at: 7 }, held: Array.from({ length: 500 }, (_, i) => to(i)) })
   const tasks = (type: MessageType) => sent.filter((each) => each.type === type).map(({ body }) => ('tasks' in body ? body.tasks.length : 0))
   t.equal(
     tasks('task.offer').reduce((sum, count) => sum + count, 0),

@@ -119,7 +119,7 @@ t.test('progress is said to all who follow the job', async (t) => {
 
 t.test('a message over 64 KiB is not sealed', async (t) => {
   const task = { task: 'map/1', attempt: 1, term: 1, result: new Uint8Array(8192), ms: 1 }
-  t.throws(() => wire().sealer.seal('task.done', { ...close, body: { free: 1, tasks: Array.from({ length: 8 }, () => task) } }), { code: 'TOO_LARGE' })
+  t.throws(() => wire().sealer.seal('task.done', { ...close, body: { free: 1, at: 0, tasks: Array.from({ length: 8 }, () => task) } }), { code: 'TOO_LARGE' })
 })
 
 const other = foundDomain('lab')
