@@ -16,7 +16,7 @@ import { createCertificateReader } from '../src/core/trust/certificate.ts'
 import { signManifest } from '../src/core/trust/manifest.ts'
 import { checkRequest } from '../src/core/trust/request.ts'
 import { createOpener, createSealer } from '../src/core/wire/envelope.ts'
-import type { NodePresence } from '../src/core/wire/message.ts'
+import type { Message, NodePresence } from '../src/core/wire/message.ts'
 import { plugins } from '../src/plugins/index.ts'
 import { createAir } from './air.ts'
 import { openBase } from './base.ts'
@@ -38,6 +38,7 @@ import { createIdleness } from './idleness.ts'
 import { createIntake } from './intake.ts'
 import { createJobStore } from './job-store.ts'
 import { openJobs, resultPin } from './jobs.ts'
+import { createLoop } from './loop.ts'
 import { createNeighbours } from './neighbours.ts'
 import { maxResults, openOutbox } from './outbox.ts'
 import { createPresence } from './presence.ts'
@@ -128,7 +129,9 @@ async function build(
     const { waiting, running, limit } = queue.size
     return share(Math.max(0, Math.min(limit, room.now()) - waiting - running), interest.now(clock.now()), coordinator, Math.floor(clock.now() / beatMs))
   }
-  const sender = createSender({ domain: domain.id, broker, sealer, free, now: clock.now, log })
+  const loop = createLoop({ self, boot, wall: clock.wall, hear: (message) => hear(message) })
+  undo.push(() => loop.stop())
+  const sender = createSender({ domain: domain.id, broker, sealer, free, loop, holdsMore: (id) => table.count(id) > 1, now: clock.now, log })
   const outbox = await openOutbox({ path: join(home, 'outbox.log'), sender, log })
   undo.push(() => outbox.close())
   const jobs = await openJobs({ store, states, clock, log, isIdle: () => table.size === 0 && coordinator.openJobs === 0 })
@@ -155,8 +158,8 @@ async function build(
 
   // --- the work of others
   const check = createCheck({ policy: config.policy, self, domain, keyOf, clock })
-  const intake = createIntake({ table, queue, outbox, jobs, sender, kinds, clock, log, check })
-  const beats = createBeats({ table, queue, outbox, jobs, interest, sender, free, clock, log })
+  const intake = createIntake({ table, queue, outbox, jobs, sender, boot, kinds, clock, log, check })
+  const beats = createBeats({ table, queue, outbox, jobs, interest, sender, boot, free, clock, log })
   const hosts = createThreads()
   undo.push(() => hosts.close())
   const progress = createProgress({ domain: domain.id, broker, sealer, log })
@@ -225,16 +228,17 @@ async function build(
   })
   undo.push(() => neighbours.stop())
   const route = createRoute({ intake, beats, coordinator, interested: (id) => interest.touch(id, clock.now()), log })
+  const hear = async (message: Message) => {
+    health.count(message.type)
+    neighbours.hear(message)
+    await route(message)
+  }
   const air = createAir({
     domain: domain.id,
     self,
     broker,
     opener,
-    async hear(message) {
-      health.count(message.type)
-      neighbours.hear(message)
-      await route(message)
-    },
+    hear,
     log,
   })
 

@@ -11,6 +11,8 @@ export interface Offer {
   readonly task: string
   readonly attempt: number
   readonly stage: string
+  /** May run twice at once, and to its end without a lease. */
+  readonly pure: boolean
   /** Label of the kind, from the signed manifest. */
   readonly kind: string
   readonly body: Uint8Array
@@ -34,18 +36,31 @@ export const unpack = (bytes: Uint8Array): Offer => decode(bytes) as Offer
 
 export function createTable() {
   const attempts = new Map<string, Held>()
+  const counts = new Map<NodeId, number>()
+  const count = (coordinator: NodeId, change: 1 | -1) => {
+    const left = (counts.get(coordinator) ?? 0) + change
+    if (left > 0) counts.set(coordinator, left)
+    else counts.delete(coordinator)
+  }
   return {
     add(offer: Offer, until: Ms): Held {
       const held: Held = { ...offer, id: idOf(offer), is: 'waiting', until, told: 'nothing' }
+      if (!attempts.has(held.id)) count(held.coordinator, 1)
       attempts.set(held.id, held)
       return held
     },
     get: (id: string): Held | undefined => attempts.get(id),
-    remove: (id: string): boolean => attempts.delete(id),
+    remove(id: string): boolean {
+      const held = attempts.get(id)
+      if (held !== undefined) count(held.coordinator, -1)
+      return attempts.delete(id)
+    },
+    /** How many attempts of that coordinator it holds. */
+    count: (coordinator: NodeId): number => counts.get(coordinator) ?? 0,
     of: (coordinator: NodeId): Held[] => [...attempts.values()].filter((held) => held.coordinator === coordinator),
     ofJob: (job: string): Held[] => [...attempts.values()].filter((held) => held.job === job),
     expired: (now: Ms): Held[] => [...attempts.values()].filter((held) => held.until <= now),
-    coordinators: (): Set<NodeId> => new Set([...attempts.values()].map((held) => held.coordinator)),
+    coordinators: (): Set<NodeId> => new Set(counts.keys()),
     get size() {
       return attempts.size
     },

@@ -8,6 +8,7 @@ import type { Broker } from '../src/core/ports.ts'
 import type { createSealer } from '../src/core/wire/envelope.ts'
 import { type Body, type MessageType, maxBatch } from '../src/core/wire/message.ts'
 import { inboxTopic } from '../src/core/wire/topic.ts'
+import type { Loop } from './loop.ts'
 
 /** Types whose body is `{ free, tasks }`. */
 export type FactType = 'task.accepted' | 'task.refused' | 'task.started' | 'task.done' | 'task.failed' | 'task.cancelled'
@@ -16,7 +17,7 @@ export type Fact<T extends FactType> = Body<T>['tasks'][number]
 /** Bytes of facts in one message, so that the sealed whole stays under 64 KiB. */
 const maxFactBytes = 48 * 1024
 /** The end of a task is told at once, or this long after the last message where ends come fast. @default 2 (ms) */
-const gatherMs: Ms = 2
+const gatherMs: Ms = 8
 /** That a task waits or runs is news only if it goes on for longer. @default 20 (ms) */
 const lazyMs: Ms = 20
 
@@ -54,16 +55,21 @@ export interface SenderOptions {
   readonly broker: Broker
   readonly sealer: ReturnType<typeof createSealer>
   readonly free: (coordinator: NodeId) => number
+  /** Whether this node holds more attempts of that coordinator than the one told of: then there will be more to tell soon. */
+  readonly holdsMore: (coordinator: NodeId) => boolean
+  /** What this node says to itself. */
+  readonly loop: Pick<Loop, 'self' | 'say'>
   readonly now: () => Ms
   readonly log: Log
 }
 
-export function createSender({ domain, broker, sealer, free, now, log }: SenderOptions): Sender {
+export function createSender({ domain, broker, sealer, free, holdsMore, loop, now, log }: SenderOptions): Sender {
   const sent: Record<string, number> = {}
   const piles = new Map<NodeId, Pile>()
   const pending = new Set<Promise<void>>()
 
   const send = <T extends MessageType>(dst: NodeId, type: T, header: Header, body: Body<T>) => {
+    if (dst === loop.self) return loop.say(type, header, body)
     sent[type] = (sent[type] ?? 0) + 1
     const publishing = (async () => {
       try {
@@ -85,7 +91,7 @@ export function createSender({ domain, broker, sealer, free, now, log }: SenderO
     pile.facts.clear()
     for (const { type, header, tasks } of batches(said)) {
       // The type says which facts stand in it: `tell` put only those in.
-      send(dst, type, header, { free: free(dst), tasks } as Body<FactType>)
+      send(dst, type, header, { free: free(dst), at: Math.floor(now()), tasks } as Body<FactType>)
     }
   }
 
@@ -109,7 +115,7 @@ export function createSender({ domain, broker, sealer, free, now, log }: SenderO
       const pile = pileOf(dst)
       pile.facts.set(`${header.job} ${header.term} ${fact.task} ${fact.attempt}`, { type, header, fact })
       const isLazy = type === 'task.accepted' || type === 'task.started'
-      const due = isLazy ? now() + lazyMs : Math.max(now(), pile.sentAt + gatherMs)
+      const due = isLazy ? now() + lazyMs : holdsMore(dst) ? pile.sentAt + gatherMs : 0
       if (pile.cancel !== undefined && pile.due <= due) return
       pile.cancel?.()
       pile.due = due

@@ -2,11 +2,11 @@ import { readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type Outbox, openOutbox } from '../../agent/outbox.ts'
-import { createSender, type Sender } from '../../agent/sender.ts'
+import type { Sender } from '../../agent/sender.ts'
 import { silent } from '../../src/core/log.ts'
 import { openAir } from '../fakes/air.ts'
 import { holdTime } from '../fakes/time.ts'
-import { bytes, folder, openRooms, resultOf } from './rooms.ts'
+import { bytes, folder, openRooms, openSender, resultOf } from './rooms.ts'
 
 const id = (task: string, attempt = 1) => `job-1/map/${task}#1.${attempt}`
 
@@ -75,7 +75,7 @@ t.test('without any good-bye a result is in the file as soon as put resolves', a
 t.test('a log torn at any byte gives a prefix of its results, each whole', async (t) => {
   const time = holdTime(t)
   const air = await openAir(t, time)
-  const sender = createSender({ domain: air.domain.id, broker: air.broker, sealer: air.sealer, free: () => 0, now: time.now, log: silent })
+  const sender = openSender(air, time)
   const dir = await folder(t)
   const path = join(dir, 'outbox.log')
   const outbox = await openOutbox({ path, sender, log: silent })

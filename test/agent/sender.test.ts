@@ -1,14 +1,15 @@
 import t, { type Test } from 'tap'
-import { createSender } from '../../agent/sender.ts'
-import { silent } from '../../src/core/log.ts'
 import { openAir } from '../fakes/air.ts'
 import { holdTime, turn } from '../fakes/time.ts'
+import { openSender } from './rooms.ts'
 
 async function open(t: Test, free: (node: string) => number = () => 5) {
   const time = holdTime(t)
   const air = await openAir(t, time)
-  const sender = createSender({ domain: air.domain.id, broker: air.broker, sealer: air.sealer, free, now: time.now, log: silent })
-  return { time, air, sender, peer: await air.peer() }
+  const own: unknown[] = []
+  const holding = { more: true }
+  const sender = openSender(air, time, { free, holdsMore: () => holding.more, own })
+  return { time, air, sender, own, holding, peer: await air.peer() }
 }
 
 const header = { job: 'job-1', term: 1 }
@@ -66,12 +67,12 @@ t.test('an end takes along what waits to be told, and nothing is told twice', as
   t.same(sender.sent, { 'task.started': 1, 'task.done': 1 })
 })
 
-t.test('ends that come fast are gathered for 2 ms', async (t) => {
+t.test('ends that come fast are gathered for 8 ms while more of that coordinator is held', async (t) => {
   const { time, sender, peer } = await open(t)
   sender.tell(peer.id, 'task.done', header, done(0))
   await peer.until('task.done')
   sender.tell(peer.id, 'task.done', header, done(1))
-  await time.pass(1)
+  await time.pass(7)
   sender.tell(peer.id, 'task.done', header, done(2))
   t.same(sender.sent, { 'task.done': 1 })
   await time.pass(1)
@@ -80,6 +81,34 @@ t.test('ends that come fast are gathered for 2 ms', async (t) => {
     second?.body.tasks.map(({ task }) => task),
     ['map/1', 'map/2'],
   )
+})
+
+t.test('the end of the last that is held waits for nothing, and takes along what was gathered', async (t) => {
+  const { sender, peer, holding } = await open(t)
+  sender.tell(peer.id, 'task.done', header, done(0))
+  await peer.until('task.done')
+  sender.tell(peer.id, 'task.done', header, done(1))
+  holding.more = false
+  sender.tell(peer.id, 'task.done', header, done(2))
+  // Time stands still: nothing that waits for a timer comes.
+  const [, second] = await peer.until('task.done', 2)
+  t.same(
+    second?.body.tasks.map(({ task }) => task),
+    ['map/1', 'map/2'],
+  )
+})
+
+t.test('what a node says to itself goes round no broker', async (t) => {
+  const { air, sender, own, peer } = await open(t)
+  sender.send(air.self, 'job.close', { job: 'job-1' }, { how: 'done' })
+  sender.tell(air.self, 'task.done', header, done('a'))
+  sender.tell(peer.id, 'task.done', header, done('b'))
+  await peer.until('task.done')
+  t.same(own, [
+    { type: 'job.close', job: 'job-1', body: { how: 'done' } },
+    { type: 'task.done', ...header, body: { free: 5, tasks: [done('a')] } },
+  ])
+  t.same(sender.sent, { 'task.done': 1 })
 })
 
 t.test('a message has at most 64 tasks, all of them are told, in order', async (t) => {
@@ -113,7 +142,7 @@ t.test('a message stays under 64 KiB, however large the results and whatever let
 t.test('flush sends what waits and resolves when the broker has it', async (t) => {
   const { air, sender, peer } = await open(t)
   sender.tell(peer.id, 'task.accepted', header, ref('a'))
-  sender.send(peer.id, 'node.beat', {}, { free: 1, more: false, held: [], done: [], asks: [] })
+  sender.send(peer.id, 'node.beat', {}, { free: 1, at: 0, more: false, held: [], done: [], asks: [] })
   await sender.flush()
   t.same(peer.heard.map(({ type }) => type).sort(), ['node.beat', 'task.accepted'])
   t.same(sender.sent, { 'node.beat': 1, 'task.accepted': 1 })
