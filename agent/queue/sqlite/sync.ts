@@ -1,0 +1,142 @@
+/**
+ * What is on disk for certain. SQLite only writes; the syncs are ours, asynchronous, so that a slow card never holds the event
+ * loop. After a failed fdatasync the kernel counts the pages as clean though the disk does not have them: a second one would
+ * report a success that is none. So what was written is read back, checked and written again before it.
+ */
+import { fdatasync as fdatasyncOf, read as readOf, write as writeOf } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { promisify } from 'node:util'
+import { SqliteQueueError } from './errors.ts'
+import type { Disk } from './open.ts'
+import { headerBytes, type Wal } from './wal.ts'
+
+const fdatasync = promisify(fdatasyncOf)
+const read = promisify(readOf)
+const write = promisify(writeOf)
+
+export interface Syncs {
+  /** Something was committed. */
+  wrote(): void
+  /** Whether something was committed that is not on disk yet. */
+  readonly isBehind: boolean
+  /** Whether the last sync failed and its bytes could not be brought onto the disk by writing them again either. */
+  readonly hasFailed: boolean
+  /** Resolves when all that is committed by now is on disk. Calls made while a sync is in flight share the next one. */
+  log(): Promise<void>
+  /** Resolves when the pages that a checkpoint wrote to the database are on disk. The log still holds them. */
+  database(): Promise<void>
+  /** Resolves when the log on disk says that it is empty: else its old frames could come back over a newer database. */
+  reset(): Promise<void>
+}
+
+export function createSyncs(disk: Disk, wal: Wal): Syncs {
+  let written = 0
+  let synced = 0
+  let isBased = false
+  let isLogFailed = false
+  let isDatabaseFailed = false
+  let flight: Promise<void> | undefined
+  let next: Promise<void> | undefined
+
+  /** Names in the folder, and the first page of a new database, without which its log would not be looked at. */
+  const base = async () => {
+    if (isBased) return
+    if (disk.isNew) {
+      await rewriteFirstPage(disk)
+      await fdatasync(disk.file)
+    }
+    const folder = await open(disk.folder, 'r')
+    try {
+      await folder.sync()
+    } finally {
+      await folder.close()
+    }
+    isBased = true
+  }
+
+  const logOnce = async () => {
+    const now = written
+    wal.look()
+    try {
+      await base()
+      if (!isLogFailed) await fdatasync(disk.log)
+    } catch {
+      isLogFailed = true
+    }
+    if (isLogFailed) {
+      await base()
+      await writeAll(disk.log, readBack(disk, wal).bytes, 0)
+      await fdatasync(disk.log)
+      isLogFailed = false
+    }
+    synced = now
+  }
+
+  const log = (): Promise<void> => {
+    if (synced === written && isBased && !isLogFailed) return Promise.resolve()
+    if (flight === undefined) {
+      flight = logOnce().finally(() => {
+        flight = undefined
+      })
+      return flight
+    }
+    next ??= flight
+      .catch(() => {})
+      .then(() => {
+        next = undefined
+        return log()
+      })
+    return next
+  }
+
+  return {
+    wrote() {
+      written += 1
+    },
+    get isBehind() {
+      return synced !== written
+    },
+    get hasFailed() {
+      return (isLogFailed && flight === undefined) || isDatabaseFailed
+    },
+    log,
+    async database() {
+      try {
+        if (!isDatabaseFailed) return await fdatasync(disk.file)
+      } catch {
+        isDatabaseFailed = true
+      }
+      const { bytes, pages } = readBack(disk, wal)
+      for (const [number, at] of new Map(pages.map((page) => [page.number, page.at]))) {
+        await writeAll(disk.file, bytes.subarray(at, at + disk.pageSize), (number - 1) * disk.pageSize)
+      }
+      await fdatasync(disk.file)
+      isDatabaseFailed = false
+    },
+    async reset() {
+      await writeAll(disk.log, Buffer.alloc(headerBytes), 0)
+      await fdatasync(disk.log)
+    },
+  }
+}
+
+function readBack(disk: Disk, wal: Wal): { bytes: Buffer; pages: { number: number; at: number }[] } {
+  const whole = wal.read()
+  if (whole !== undefined) return whole
+  throw new SqliteQueueError('CORRUPT', `The disk has lost a part of what was written to ${disk.path}-wal: a sync failed, and it cannot be read back`, {
+    hint: 'Replace the disk or card. What can be read is opened by the next start',
+  })
+}
+
+async function rewriteFirstPage(disk: Disk): Promise<void> {
+  const page = Buffer.alloc(disk.pageSize)
+  const { bytesRead } = await read(disk.file, page, 0, page.length, 0)
+  await writeAll(disk.file, page.subarray(0, bytesRead), 0)
+}
+
+async function writeAll(fd: number, bytes: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await write(fd, bytes, done, bytes.length - done, position + done)
+    done += bytesWritten
+  }
+}
