@@ -4,9 +4,20 @@ import type { Queue, QueueItem } from '../../src/core/ports.ts'
 
 export interface Adapter {
   open(t: Test, limit: number): Promise<Queue>
+  /** Where an adapter keeps what it holds, for those that survive their process: opened again after each close. */
+  place?(t: Test): Promise<{ open(limit: number): Promise<Queue> }>
 }
 
 const item = (id: string): QueueItem => ({ id, data: new TextEncoder().encode(id) })
+
+async function idsOf(queue: Queue): Promise<string[]> {
+  const ids: string[] = []
+  for await (const { id } of queue.items()) ids.push(id)
+  return ids
+}
+
+/** Timers and the like that keep this process up. */
+const resources = () => process.getActiveResourcesInfo().filter((name) => /Timeout|Immediate|TCP|Pipe/.test(name)).length
 
 /** A handler whose items end when the test says so, and the order in which they began. */
 function held() {
@@ -40,7 +51,7 @@ function held() {
   }
 }
 
-export function conformance(t: Test, { open }: Adapter): void {
+export function conformance(t: Test, { open, place }: Adapter): void {
   t.test('items run first in, first out, at most as many at once as there are slots', async (t) => {
     const queue = await open(t, 10)
     const work = held()
@@ -167,5 +178,164 @@ export function conformance(t: Test, { open }: Adapter): void {
     await queue.close()
     t.equal(work.signals.get('a')?.aborted, true)
     t.equal(await queue.add(item('b')), 'full')
+  })
+
+  t.test('what runs is told first, what waits in order, both with their bytes', async (t) => {
+    const queue = await open(t, 10)
+    const work = held()
+    queue.take((next, signal) => work.handler(next, signal), 1)
+    for (const id of ['a', 'b', 'c']) await queue.add(item(id))
+    await work.until(1)
+    t.same(await queue.held(), [
+      { id: 'a', is: 'running' },
+      { id: 'b', is: 'waiting' },
+      { id: 'c', is: 'waiting' },
+    ])
+    for await (const { id, data } of queue.items()) t.equal(new TextDecoder().decode(data), id)
+    t.same(await idsOf(queue), ['a', 'b', 'c'])
+    await queue.close()
+  })
+
+  t.test('it is resized while it works: to more, to fewer, to none', async (t) => {
+    const queue = await open(t, 10)
+    const work = held()
+    queue.take((next, signal) => work.handler(next, signal), 1)
+    for (const id of ['a', 'b', 'c', 'd', 'e']) await queue.add(item(id))
+    await work.until(1)
+    queue.resize(3)
+    await work.until(3)
+    t.match(queue.size, { waiting: 2, running: 3 })
+    queue.resize(0)
+    for (const id of ['a', 'b', 'c']) work.end(id)
+    while (queue.size.running > 0) await new Promise(setImmediate)
+    await queue.add(item('f'))
+    t.match(queue.size, { waiting: 3, running: 0 }, 'what runs ends, nothing starts')
+    queue.resize(2)
+    await work.until(5)
+    t.same(work.begun, ['a', 'b', 'c', 'd', 'e'])
+    await queue.close()
+  })
+
+  t.test('items that are added at once keep their order, and each is taken once', async (t) => {
+    const queue = await open(t, 1000)
+    const ids = Array.from({ length: 1000 }, (_, i) => `job/task-${i}#1.1`)
+    const begun: string[] = []
+    const all = new Promise<void>((resolve) => {
+      queue.take(async ({ id }) => {
+        begun.push(id)
+        if (begun.length === ids.length) resolve()
+      }, 4)
+    })
+    const answers = await Promise.all(ids.map((id) => queue.add(item(id))))
+    t.ok(answers.every((answer) => answer === 'accepted'))
+    await all
+    t.same(begun, ids)
+    await queue.drain()
+    t.match(queue.size, { waiting: 0, running: 0 })
+    await queue.close()
+  })
+
+  t.test('ids of any letters, and 64 KiB of any bytes, come through', async (t) => {
+    const queue = await open(t, 10)
+    const data = Uint8Array.from({ length: 65_536 }, (_, i) => (i * 7) % 256)
+    const ids = ['7', '0', '0:1', 'a:b', 'a:b:c', '%3a', 'größe/ö#1.1', 'with space']
+    const got: QueueItem[] = []
+    const all = new Promise<void>((resolve) => {
+      queue.take(async (next) => {
+        got.push(next)
+        if (got.length === ids.length) resolve()
+      }, 1)
+    })
+    for (const id of ids) t.equal(await queue.add({ id, data }), 'accepted')
+    await all
+    t.same(
+      got.map(({ id }) => id),
+      ids,
+    )
+    t.ok(got.every(({ data: bytes }) => Buffer.compare(bytes, data) === 0))
+    await queue.close()
+  })
+
+  t.test('an id that has left can come again', async (t) => {
+    const queue = await open(t, 1)
+    let times = 0
+    let wake = () => {}
+    queue.take(async () => {
+      times++
+      wake()
+    }, 1)
+    for (let i = 1; i <= 3; i++) {
+      const begun = new Promise<void>((resolve) => {
+        wake = resolve
+      })
+      while ((await queue.add(item('a'))) === 'full') await new Promise(setImmediate)
+      await begun
+      while (queue.size.running > 0) await new Promise(setImmediate)
+    }
+    t.equal(times, 3)
+    await queue.close()
+  })
+
+  t.test('it says that it works, and what it is', async (t) => {
+    const queue = await open(t, 1)
+    t.same(queue.status, { is: 'up' })
+    t.type((await queue.info()).use, 'string')
+    await queue.close()
+  })
+
+  t.test('closed with work in flight it leaves no timer and no connection', async (t) => {
+    const before = resources()
+    const queue = await open(t, 10)
+    const work = held()
+    queue.take((next, signal) => work.handler(next, signal), 1)
+    for (const id of ['a', 'b']) await queue.add(item(id))
+    await work.until(1)
+    const adding = queue.add(item('c'))
+    await queue.close()
+    await adding
+    t.ok(resources() <= before, `${process.getActiveResourcesInfo()}`)
+  })
+
+  if (place === undefined) return
+
+  t.test('opened again it is paused and holds what it held, in order, with its bytes', async (t) => {
+    const { open } = await place(t)
+    const first = await open(10)
+    const work = held()
+    for (const id of ['a', 'b', 'c', 'd']) await first.add(item(id))
+    await first.remove('c')
+    await first.close()
+    const second = await open(10)
+    second.take((next, signal) => work.handler(next, signal), 1)
+    t.same(await idsOf(second), ['a', 'b', 'd'])
+    t.equal(await second.add(item('e')), 'accepted')
+    t.match(second.size, { waiting: 4, running: 0 }, 'nothing has started')
+    await second.remove('b')
+    await second.resume()
+    await work.until(1)
+    for (const id of ['a', 'd', 'e']) {
+      await work.until(work.begun.indexOf(id) + 1)
+      work.end(id)
+      if (id !== 'e') await work.until(work.begun.length + 1)
+    }
+    t.same(work.begun, ['a', 'd', 'e'])
+    await second.drain()
+    await second.close()
+    const third = await open(10)
+    t.match(third.size, { waiting: 0 }, 'what has ended is gone')
+    await third.close()
+  })
+
+  t.test('what has ended by an abort of closing does not come back', async (t) => {
+    const { open } = await place(t)
+    const first = await open(10)
+    const work = held()
+    first.take((next, signal) => work.handler(next, signal), 1)
+    for (const id of ['a', 'b']) await first.add(item(id))
+    await work.until(1)
+    await first.close()
+    const second = await open(10)
+    t.same(await idsOf(second), ['b'])
+    await second.close()
   })
 }
