@@ -1,0 +1,42 @@
+/**
+ * The SQLite backend against a real redis-server: the same calls, in the same order, at the same time of a clock that both follow,
+ * give the same results, states, orders, events and errors. Where documents leave a doubt, this decides.
+ */
+import { createRedisBackend } from 'bullmq'
+import t from 'tap'
+import { createSqliteBackend } from '../../../../agent/queue/sqlite/backend.ts'
+import { ring } from '../../../ring.ts'
+import { startRedis } from '../../../services/redis.ts'
+import { needs } from '../../../services.ts'
+import { hunt } from './differential/hunt.ts'
+import { planted, plants } from './differential/planted.ts'
+import { followsDate, onRedis } from './differential/side.ts'
+
+/** Others: `IPDC_SEED=7 IPDC_RUNS=1000 node test/agent/queue/sqlite/differential.test.ts` */
+const seed = Number(process.env.IPDC_SEED ?? 4)
+const runs = Number(process.env.IPDC_RUNS ?? ring(200, 2000))
+
+const program = needs(t, 'redis-server')
+if (program !== undefined) {
+  const redis = await startRedis(t, { program })
+  const left = onRedis(redis.url, createRedisBackend as never)
+  t.teardown(() => left.end())
+
+  t.test('queue, worker and job calls do on SQLite what they do on Redis', { timeout: ring(120_000, 900_000) }, async (t) => {
+    const right = followsDate(() => {
+      const factory = createSqliteBackend({ path: ':memory:' })
+      return { factory: factory as never, close: () => factory.close() }
+    })
+    t.equal(await hunt(left, right, { seed, runs }), undefined, `${runs} sequences, seed ${seed}`)
+  })
+
+  t.test('a backend that differs is found out', { timeout: 120_000 }, async (t) => {
+    for (const [name, plant] of Object.entries({ 'nothing at all': () => ({}), ...plants })) {
+      const right = onRedis(`${redis.url}/1`, planted(plant) as never)
+      t.teardown(() => right.end())
+      const found = await hunt(left, right, { seed, runs: name === 'nothing at all' ? 10 : 300, shrinkMs: 500 })
+      if (name === 'nothing at all') t.equal(found, undefined, 'Redis does not differ from itself')
+      else t.match(found, /differ after command/, name)
+    }
+  })
+}

@@ -1,0 +1,80 @@
+/** One sequence on two sides, command by command: the first difference, or none. */
+import { isDeepStrictEqual } from 'node:util'
+import { type Clock, fakeDate } from './clock.ts'
+import type { Command, Sequence } from './command.ts'
+import { createPlayer, type Player } from './player.ts'
+import type { Open } from './side.ts'
+
+export interface Difference {
+  /** Index of the command after which the sides differ; that of the last for what the end showed. */
+  readonly at: number
+  readonly command: Command | undefined
+  readonly what: 'result' | 'states' | 'events' | 'end'
+  readonly left: unknown
+  readonly right: unknown
+}
+
+let count = 0
+
+export async function differenceOf(left: Open, right: Open, { setup, commands }: Sequence): Promise<Difference | undefined> {
+  const clock = fakeDate()
+  const name = `q${++count}`
+  const players: Player[] = []
+  try {
+    for (const open of [left, right]) players.push(createPlayer(await open(name, setup), clock, setup))
+    for (const [at, command] of commands.entries()) {
+      clock.now += 1
+      const [a, b] = await both(players, clock, (player) => player.play(command))
+      if (!same(a, b)) return { at, command, what: 'result', left: plain(a), right: plain(b) }
+      const [c, d] = await both(players, clock, (player) => player.look())
+      if (!same(c, d)) return { at, command, what: 'states', left: plain(c), right: plain(d) }
+    }
+    const last = { at: commands.length - 1, command: commands.at(-1) }
+    const [a, b] = await both(players, clock, (player) => player.events())
+    if (!same(a, b)) return { ...last, what: 'events', left: plain(a), right: plain(b) }
+    const [c, d] = await both(players, clock, (player) => player.dump())
+    if (!same(c, d)) return { ...last, what: 'end', left: plain(c), right: plain(d) }
+    return undefined
+  } finally {
+    clock.restore()
+    await Promise.all(players.map((player) => player.close()))
+  }
+}
+
+/** Each begins at the same time; the clock goes on from the later of their ends. */
+async function both<T>(players: readonly Player[], clock: Clock, act: (player: Player) => Promise<T>): Promise<T[]> {
+  const from = clock.now
+  const ends: number[] = []
+  const results: T[] = []
+  for (const player of players) {
+    clock.now = from
+    results.push(await act(player))
+    ends.push(clock.now)
+  }
+  clock.now = Math.max(...ends)
+  return results
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return isDeepStrictEqual(plain(a), plain(b))
+}
+
+/** As JSON has it: a field that is undefined is absent. Redis gives a job's options in whatever order Lua's tables have, so order of keys does not count. */
+function plain(value: unknown): unknown {
+  return value === undefined ? undefined : JSON.parse(JSON.stringify(value))
+}
+
+/** For people: where the two differ, not the whole of both. */
+export function tell({ at, command, what, left, right }: Difference): string {
+  const lines = diff(left, right, '')
+  return [`${what} differ after command ${at}: ${JSON.stringify(command)}`, ...lines.slice(0, 20), ...(lines.length > 20 ? ['…'] : [])].join('\n')
+}
+
+function diff(a: unknown, b: unknown, path: string): string[] {
+  if (isDeepStrictEqual(a, b)) return []
+  if (typeof a === 'object' && typeof b === 'object' && a !== null && b !== null && Array.isArray(a) === Array.isArray(b)) {
+    const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])]
+    return keys.flatMap((key) => diff((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key], `${path}.${key}`))
+  }
+  return [`  ${path}: ${JSON.stringify(a)} | ${JSON.stringify(b)}`]
+}

@@ -1,0 +1,376 @@
+/** Plays commands on one side. What it chooses depends on what it saw there and on nothing else, so two sides that agree choose alike. */
+import { Job, type JobJson, type JobState, UnrecoverableError } from 'bullmq'
+import { type Adding, type Command, type Setup, stepMs, type Token, unitMs, type Who } from './command.ts'
+import { describe, type Event, type Side } from './side.ts'
+import { work } from './work.ts'
+
+/** Ids by state, in order. */
+export type Ranges = Readonly<Record<string, readonly string[]>>
+
+export interface Player {
+  play(command: Command): Promise<unknown>
+  /** After each command. */
+  look(): Promise<Ranges>
+  /** At the end: every job that was ever seen, and the queue itself. */
+  dump(): Promise<unknown>
+  /** All events from the beginning, also those that went with an obliterated stream. */
+  events(): Promise<Event[]>
+  close(): Promise<void>
+}
+
+const states = ['waiting', 'active', 'prioritized', 'delayed', 'completed', 'failed'] as const
+
+export function createPlayer(side: Side, clock: { now: number }, setup: Setup): Player {
+  const { queue, worker } = side
+  const backend = queue.getBackend()
+  /** In order of their first sight. */
+  const ids: string[] = []
+  const jobs = new Map<string, Job>()
+  const tokens = new Map<string, string>()
+  /** When each lock ends, as far as its holder knows. */
+  const locks = new Map<string, number>()
+  let ranges: Ranges = {}
+  const gone: Event[] = []
+  let listener = setup.listens ? listen(side) : undefined
+
+  /** Mostly a job for which the call makes sense, sometimes any. */
+  function pick(who: Who, ...likely: string[]): string {
+    const good = likely.flatMap((state) => ranges[state] ?? [])
+    const pool = who % 4 === 3 || good.length === 0 ? [...ids, 'nobody'] : good
+    return pool[Math.floor(who / 4) % pool.length] ?? 'nobody'
+  }
+
+  /** Claims a job where none is active: else most ends would be of none. */
+  async function pickActive(who: Who): Promise<string> {
+    if (who % 4 === 3 || (ranges.active ?? []).length > 0) return pick(who, 'active')
+    const job = await worker.getNextJob('t4', { block: false })
+    if (job?.id === undefined) return pick(who, 'active')
+    await claimed(job.id, 't4')
+    return job.id
+  }
+
+  function handle(id: string): Job {
+    return jobs.get(id) ?? new Job(worker, 'none', {}, {}, id)
+  }
+
+  /** As a Worker holds it: by its Worker, whose options count when the job ends. */
+  async function held(id: string): Promise<Job> {
+    return (await Job.fromId(worker, id)) ?? new Job(worker, 'none', {}, {}, id)
+  }
+
+  function tokenFor(id: string, token: Token): string {
+    return token === 'zero' ? '0' : token === 'other' ? 'stranger' : (tokens.get(id) ?? 'unclaimed')
+  }
+
+  function seen(id: string | undefined): void {
+    if (id !== undefined && !ids.includes(id)) ids.push(id)
+  }
+
+  function added(job: Job): unknown {
+    seen(job.id)
+    if (job.id !== undefined) jobs.set(job.id, job)
+    return describe(job)
+  }
+
+  async function claimed(id: string, token: string): Promise<void> {
+    tokens.set(id, token)
+    if (token !== '0') locks.set(id, clock.now + unitMs)
+    jobs.set(id, await held(id))
+  }
+
+  /** What `moveTo…` answers: nothing, or the next job already claimed, with a rest of time that a server counts on its own clock. */
+  async function next(answer: unknown, token: string): Promise<unknown> {
+    if (!Array.isArray(answer)) return answer
+    const [json, id, ttl, until] = answer as [JobJson | null, string, number, number]
+    if (json === null || json === undefined) return [json, id, roughly(ttl), until]
+    await claimed(id, token)
+    return [describe(Job.fromJSON(worker, json, id)), id, roughly(ttl), until]
+  }
+
+  function toAdd({ name, data, options: { ago, ...options } }: Adding) {
+    return { name, data, opts: { ...options, ...(ago === undefined ? {} : { timestamp: clock.now - ago }) } as object }
+  }
+
+  async function play(command: Command): Promise<unknown> {
+    switch (command.is) {
+      case 'add': {
+        const { name, data, opts } = toAdd(command.job)
+        return added(await queue.add(name, data, opts))
+      }
+      case 'addBulk':
+        return (await queue.addBulk(command.jobs.map(toAdd))).map(added)
+      case 'claim': {
+        const job = await worker.getNextJob(command.token, { block: false })
+        if (job?.id !== undefined) await claimed(job.id, command.token)
+        return describe(job)
+      }
+      case 'complete': {
+        const id = await pickActive(command.who)
+        const token = tokenFor(id, command.token)
+        return next(await (await held(id)).moveToCompleted(command.value, token, command.fetch), token)
+      }
+      case 'fail': {
+        const id = await pickActive(command.who)
+        const token = tokenFor(id, command.token)
+        return next(await (await held(id)).moveToFailed(failure(command.message, command.final), token, command.fetch), token)
+      }
+      case 'moveToDelayed': {
+        const id = pick(command.who, 'active')
+        return handle(id).moveToDelayed(clock.now + command.ms, tokenFor(id, command.token))
+      }
+      case 'moveToWait': {
+        const id = pick(command.who, 'active')
+        return roughly(await handle(id).moveToWait(tokenFor(id, command.token)))
+      }
+      case 'extendLock': {
+        const id = pick(command.who, 'active')
+        return extend(id, tokenFor(id, command.token), command.ms)
+      }
+      case 'extendLocks': {
+        const held = [...(ranges.active ?? []), 'nobody']
+        const failed = await worker.extendJobLocks(
+          held,
+          held.map((id) => tokenFor(id, command.token)),
+          command.ms,
+        )
+        for (const id of held) if (!failed.includes(id)) locks.set(id, clock.now + command.ms)
+        return failed
+      }
+      case 'lose': {
+        const id = pick(command.who, 'active')
+        const done = await extend(id, tokenFor(id, 'own'), 10)
+        await advance(stepMs)
+        return done
+      }
+      case 'stalled':
+        // Redis keeps them in a set that has no order of its own: more than one at once would come back as they like.
+        if ((ranges.active ?? []).filter((id) => (locks.get(id) ?? 0) <= clock.now).length > 1) return 'not asked'
+        return worker.getBackend().moveStalledJobsToWait()
+      case 'pause':
+        return queue.pause()
+      case 'resume':
+        return queue.resume()
+      case 'removeRateLimitKey':
+        return queue.removeRateLimitKey()
+      case 'removeGlobalConcurrency':
+        return queue.removeGlobalConcurrency()
+      case 'removeGlobalRateLimit':
+        return queue.removeGlobalRateLimit()
+      case 'drain':
+        return queue.drain(command.delayed)
+      case 'clean':
+        return queue.clean(command.grace, command.limit, command.type)
+      case 'obliterate':
+        return obliterate(command.force, command.count)
+      case 'rateLimit':
+        return queue.rateLimit(command.ms)
+      case 'setGlobalConcurrency':
+        return queue.setGlobalConcurrency(command.count)
+      case 'setGlobalRateLimit':
+        return queue.setGlobalRateLimit(command.max, command.ms)
+      case 'retryJobs':
+        return queue.retryJobs({
+          state: command.state,
+          ...(command.count === undefined ? {} : { count: command.count }),
+          ...(command.ago === undefined ? {} : { timestamp: clock.now - command.ago }),
+        })
+      case 'promoteJobs':
+        return queue.promoteJobs(command.count === undefined ? {} : { count: command.count })
+      case 'remove': {
+        const id = pick(command.who, 'waiting', 'prioritized', 'delayed', 'completed', 'failed', 'active')
+        return command.by === 'queue' ? queue.remove(id) : handle(id).remove()
+      }
+      case 'changePriority':
+        return handle(pick(command.who, 'waiting', 'prioritized', 'delayed')).changePriority({ priority: command.priority, lifo: command.lifo })
+      case 'changeDelay':
+        return handle(pick(command.who, 'delayed')).changeDelay(command.ms)
+      case 'promote':
+        return handle(pick(command.who, 'delayed')).promote()
+      case 'retry':
+        return handle(pick(command.who, command.state)).retry(command.state, command.reset ? { resetAttemptsMade: true, resetAttemptsStarted: true } : {})
+      case 'updateProgress':
+        return handle(pick(command.who, 'active')).updateProgress(command.to)
+      case 'updateData':
+        return handle(pick(command.who, 'waiting', 'active')).updateData(command.data)
+      case 'log':
+        return queue.addJobLog(pick(command.who, 'active', 'completed'), command.row, command.keep)
+      case 'clearLogs':
+        return handle(pick(command.who, 'active', 'completed')).clearLogs(command.keep)
+      case 'getJobLogs':
+        return queue.getJobLogs(pick(command.who, 'active', 'completed'), command.start, command.end, command.asc)
+      case 'getJobs':
+        return (await queue.getJobs([...command.types], command.start, command.end, command.asc)).map(describe)
+      case 'getCountsPerPriority':
+        return queue.getCountsPerPriority([...command.priorities])
+      case 'getDelayedCount':
+        return queue.getDelayedCount(clock.now + command.ms)
+      case 'getRateLimitTtl':
+        return roughly(await queue.getRateLimitTtl(command.max))
+      case 'isInState':
+        return backend.isJobInState(command.state, pick(command.who, command.state))
+      case 'waitUntilFinished':
+        return outcome(pick(command.who, 'completed', 'failed'))
+      case 'advance':
+        return advance(command.ms)
+      case 'work':
+        return work(side, clock)
+      case 'together':
+        return Promise.all(command.commands.map((one) => settle(play(one))))
+    }
+  }
+
+  async function extend(id: string, token: string, ms: number): Promise<number> {
+    const done = await handle(id).extendLock(token, ms)
+    if (done === 1) locks.set(id, clock.now + ms)
+    return done
+  }
+
+  async function advance(ms: number): Promise<void> {
+    clock.now += ms
+    await side.advance(ms)
+  }
+
+  /** The stream goes with the queue: what it held is kept here. */
+  async function obliterate(force: boolean, count: number): Promise<void> {
+    const before = await side.events()
+    await listener?.upTo(gone.length + before.length)
+    try {
+      await queue.obliterate({ force, count })
+    } finally {
+      if ((await side.events()).length < before.length) {
+        gone.push(...before)
+        // What comes within the same millisecond has an id that is not after the last one of the stream that went.
+        listener = await listener?.anew()
+      }
+    }
+  }
+
+  async function outcome(id: string): Promise<unknown> {
+    if ((await backend.isFinished(id)) === 0) return 'not asked'
+    const events = side.newListener('$')
+    try {
+      return await handle(id).waitUntilFinished(events)
+    } finally {
+      await events.close()
+    }
+  }
+
+  return {
+    play: (command) => settle(play(command)),
+    async look() {
+      const lists = await backend.getRanges([...states], 0, -1, true)
+      ranges = Object.fromEntries(states.map((state, i) => [state, lists[i] as string[]]))
+      for (const id of Object.values(ranges).flat()) seen(id)
+      return ranges
+    },
+    async dump() {
+      const each = await Promise.all(
+        [...ids, 'nobody'].map(async (id) => [
+          id,
+          describe(await queue.getJob(id)),
+          await queue.getJobState(id),
+          await backend.isFinished(id, true),
+          await queue.getJobLogs(id),
+        ]),
+      )
+      return {
+        jobs: each,
+        counts: await queue.getJobCounts(),
+        priorities: await queue.getCountsPerPriority([0, 1, 2, 3]),
+        count: await queue.count(),
+        paused: await queue.isPaused(),
+        maxed: await queue.isMaxed(),
+        meta: await queue.getMeta(),
+        concurrency: await queue.getGlobalConcurrency(),
+        limit: await queue.getGlobalRateLimit(),
+        ttl: roughly(await queue.getRateLimitTtl()),
+      }
+    },
+    async events() {
+      const all = [...gone, ...(await side.events())]
+      await listener?.upTo(all.length)
+      return listener === undefined ? all : [...all, ...listener.heard]
+    },
+    async close() {
+      await listener?.close()
+      await side.close()
+    },
+  }
+}
+
+/** A server counts down by its own clock while the test runs; what lasts is in steps, and each rest is rounded up to one. */
+function roughly(ms: number): number {
+  return ms > 0 ? Math.ceil(ms / stepMs) * stepMs : ms
+}
+
+/** A result, or the error as a caller can tell it. */
+async function settle(result: Promise<unknown>): Promise<unknown> {
+  try {
+    return { result: await result }
+  } catch (error) {
+    const { name, message, code } = error as Error & { code?: unknown }
+    return { error: { name, message, code } }
+  }
+}
+
+/** Its stack is the same wherever it is made. */
+export function failure(message: string, final: boolean): Error {
+  const error = final ? new UnrecoverableError(message) : new Error(message)
+  error.stack = `${error.name}: ${message}\n    at somewhere`
+  return error
+}
+
+export type { JobState }
+
+interface Listening {
+  readonly heard: Event[]
+  /** Waits until that many events came. */
+  upTo(count: number): Promise<void>
+  anew(): Promise<Listening>
+  close(): Promise<void>
+}
+
+const names = [
+  'added',
+  'waiting',
+  'active',
+  'completed',
+  'failed',
+  'delayed',
+  'duplicated',
+  'stalled',
+  'progress',
+  'paused',
+  'resumed',
+  'removed',
+  'drained',
+] as const
+
+function listen(side: Side, heard: Event[] = []): Listening {
+  const events = side.newListener('0-0')
+  let more: () => void = () => {}
+  events.on('error', () => {})
+  for (const name of [...names, 'cleaned', 'retries-exhausted', 'deduplicated', 'waiting-children'] as const) {
+    events.on(name, (args: unknown) => {
+      heard.push({ heard: name, ...(typeof args === 'string' ? {} : (args as Event)) })
+      more()
+    })
+  }
+  return {
+    heard,
+    async upTo(count) {
+      const late = AbortSignal.timeout(5000)
+      while (heard.length < count && !late.aborted) {
+        await new Promise<void>((resolve) => {
+          more = resolve
+          late.addEventListener('abort', () => resolve())
+        })
+      }
+    },
+    async anew() {
+      await events.close()
+      return listen(side, heard)
+    },
+    close: () => events.close(),
+  }
+}
