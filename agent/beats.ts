@@ -1,5 +1,5 @@
 /**
- * Every two seconds: tells each coordinator what this node holds of its jobs and how much room it has, sends results again that
+ * Every two seconds: tells each coordinator what this node holds of its jobs and how much room it has, sends ends again that
  * were not noted, and ends attempts whose lease has run out. What a grant answers comes in here too: it holds from the beat that it
  * answers, so one that comes late gives nothing.
  */
@@ -44,8 +44,8 @@ export function createBeats({ table, queue, outbox, jobs, interest, sender, boot
 
   const beat = (coordinator: NodeId) => {
     const held = table.of(coordinator).map(({ job, task, term, attempt, is }) => ({ job, task, term, attempt, is }))
-    const results = outbox.of(coordinator)
-    const done = results.map(({ job, task, term, attempt }) => ({ job, task, term, attempt }))
+    const ends = outbox.of(coordinator)
+    const done = ends.map(({ job, task, term, attempt }) => ({ job, task, term, attempt }))
     const asks = jobs.asks(coordinator)
     const at = Math.floor(clock.now())
     const most = Math.max(held.length, done.length)
@@ -54,11 +54,15 @@ export function createBeats({ table, queue, outbox, jobs, interest, sender, boot
       const part = { more: to < most, held: held.slice(from, to), done: done.slice(from, to), asks: from === 0 ? asks : [] }
       sender.send(coordinator, 'node.beat', {}, { free: free(coordinator), at, ...part })
     }
-    for (const result of results) outbox.sendAgain(idOf(result))
+    for (const ended of ends) outbox.sendAgain(idOf(ended))
   }
 
   const beatAll = () => {
     for (const id of new Set([...table.coordinators(), ...outbox.coordinators(), ...jobs.askable(), ...interest.now(clock.now())])) beat(id)
+  }
+
+  const tellRoom = (coordinator: NodeId) => {
+    sender.send(coordinator, 'node.beat', {}, { free: free(coordinator), at: Math.floor(clock.now()), more: true, held: [], done: [], asks: [] })
   }
 
   const checkLeases = () => {
@@ -97,6 +101,14 @@ export function createBeats({ table, queue, outbox, jobs, interest, sender, boot
     },
     /** A coordinator that started anew wants to know at once what is left of its jobs. */
     beat,
+    /** Between two beats: only how much room there is. */
+    tellRoom,
+    /** The same to all that are interested. */
+    tellAllRoom(): void {
+      for (const id of new Set([...table.coordinators(), ...interest.now(clock.now())])) tellRoom(id)
+    },
+    /** Gives an attempt up, by order of this node's owner. */
+    end,
     /** Whether this node holds anything of it. */
     concerns: (coordinator: NodeId): boolean => table.coordinators().has(coordinator) || outbox.coordinators().has(coordinator),
     granted({ src, body }: MessageOf<'lease.grant'>): void {

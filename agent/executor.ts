@@ -61,12 +61,12 @@ export function createExecutor(options: ExecutorOptions) {
       if (held.until <= started) throw new IpdcError('CANCELLED', { message: 'The lease ran out before the attempt began' })
       const result = await run(held, kindByLabel(kinds, held.kind), signal, tasklog)
       options.took(clock.now() - started)
-      await outbox.put({ coordinator, job, term, task, attempt, result, ms: Math.round(clock.now() - started) })
+      await outbox.put({ is: 'done', coordinator, job, term, task, attempt, result, ms: Math.round(clock.now() - started) })
       tasklog.info({ ms: Math.round(clock.now() - started) }, 'task done')
     } catch (error) {
       tasklog.warn({ err: error }, 'task not done')
       if (signal.aborted || codeOf(error) === 'CANCELLED') sender.tell(coordinator, 'task.cancelled', header, { task, attempt, term })
-      else sender.tell(coordinator, 'task.failed', header, { task, attempt, term, error: toFailure(error), ms: Math.round(clock.now() - started) })
+      else await outbox.put({ is: 'failed', coordinator, job, term, task, attempt, error: toFailure(error), ms: Math.round(clock.now() - started) })
     } finally {
       table.remove(held.id)
       options.settled(held.id)

@@ -5,6 +5,7 @@ import { createExecutor } from '../../agent/executor.ts'
 import { type Offer, pack } from '../../agent/held.ts'
 import { createThreads, type Progress } from '../../agent/hosts/thread.ts'
 import { pinOf } from '../../agent/jobs.ts'
+import type { Ended } from '../../agent/outbox.ts'
 import { decode, encode } from '../../src/core/cbor.ts'
 import type { JobKind, Schema } from '../../src/core/kind.ts'
 import { kindsOf } from '../../src/core/kinds.ts'
@@ -87,14 +88,14 @@ async function open(t: Test, { kind = tryKind as JobKind, slots = 2, start = tru
   return { ...rooms, executor, peer, hold, run, until, settled, took, told, scratch }
 }
 
+const resultsIn = (ends: readonly Ended[]) => ends.flatMap((ended) => (ended.is === 'done' ? [decode(ended.result)] : []))
 const folders = (path: string) => readdir(path).catch(() => [])
 
 t.test('a task runs in a thread; its result is in the outbox and told, and the attempt is held no more', async (t) => {
   const { run, peer, air, table, outbox, settled, took } = await open(t)
   const [message] = await run({ what: 'echo', text: 'hé' })
   t.match(message, { type: 'task.done', job: 'job-1', term: 1, body: { tasks: [{ task: 'map/t0', attempt: 1, term: 1 }] } })
-  const [{ result } = { result: encode(undefined) }] = outbox.of(peer.id)
-  t.same(decode(result), { text: 'hé', job: 'job-1', task: 'map/t0', attempt: 1, node: air.self })
+  t.same(resultsIn(outbox.of(peer.id)), [{ text: 'hé', job: 'job-1', task: 'map/t0', attempt: 1, node: air.self }])
   t.equal(table.size, 0)
   t.same(settled, ['job-1/map/t0#1.1'])
   t.equal(took.length, 1)
@@ -128,17 +129,17 @@ t.test('a task that is not of the form of its kind fails with BAD_DATA', async (
 })
 
 t.test('a result that is not of the form of its kind fails with BAD_DATA', async (t) => {
-  const { run, outbox } = await open(t, { kind: { ...tryKind, schema: { ...tryKind.schema, result: strict } } as JobKind })
+  const { run, outbox, peer } = await open(t, { kind: { ...tryKind, schema: { ...tryKind.schema, result: strict } } as JobKind })
   t.match(await run({ what: 'echo', text: 'x' }), [{ type: 'task.failed', body: { tasks: [{ error: { code: 'BAD_DATA', message: /^The result/ } }] } }])
-  t.equal(outbox.size, 0)
+  t.same(resultsIn(outbox.of(peer.id)), [])
   t.match(await run({ what: 'talk' }), [{ type: 'task.done' }])
 })
 
 t.test('a result over 8 KiB fails with TOO_LARGE and the way out', async (t) => {
-  const { run, outbox } = await open(t)
+  const { run, outbox, peer } = await open(t)
   const [message] = await run({ what: 'echo', text: 'x'.repeat(8192) })
   t.match(message, { type: 'task.failed', body: { tasks: [{ error: { code: 'TOO_LARGE', hint: /artifacts/ } }] } })
-  t.equal(outbox.size, 0)
+  t.same(resultsIn(outbox.of(peer.id)), [])
 })
 
 t.test('a failure comes with its code: our own as it is, with hint and address; any other as TASK_FAILED with its stack', async (t) => {
@@ -156,6 +157,12 @@ t.test('what this node cannot run is told so', async (t) => {
   const child = await open(t, { kind: { ...tryKind, host: () => 'child' } as JobKind })
   t.match(await child.run({ what: 'talk' }), [{ type: 'task.failed', body: { tasks: [{ error: { code: 'REFUSED' } }] } }])
   t.match(await child.run({ what: 'talk' }, { kind: 'other@1' }), [{ body: { tasks: [{ error: { code: 'WRONG_KIND' } }] } }])
+})
+
+t.test('a failure is in the outbox until it is noted, as a result is: one message that is lost costs no wait', async (t) => {
+  const { run, peer, outbox } = await open(t)
+  await run({ what: 'fail' })
+  t.match(outbox.of(peer.id), [{ is: 'failed', task: 'map/t0', term: 1, attempt: 1, error: { code: 'TASK_FAILED' } }])
 })
 
 t.test('an attempt that is ended is told as cancelled; one that does not listen is ended after a second, and its folder goes', async (t) => {
@@ -200,7 +207,7 @@ t.test('what only the queue knows, as after a restart, has no lease and is given
 
 t.test('the folder of an attempt goes with it; that of a job stays for its next attempt, and is no other job’s', async (t) => {
   const { run, peer, outbox, scratch, states } = await open(t)
-  const results = () => outbox.of(peer.id).map(({ result }) => decode(result))
+  const results = () => resultsIn(outbox.of(peer.id))
   await run({ what: 'file', text: 'kept' })
   t.match(results(), [{ size: 4 }])
   t.same(await folders(scratch), [])

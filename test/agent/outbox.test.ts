@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { type Outbox, openOutbox } from '../../agent/outbox.ts'
 import type { Sender } from '../../agent/sender.ts'
 import { silent } from '../../src/core/log.ts'
+import { openLog } from '../../src/core/record-log.ts'
 import { openAir } from '../fakes/air.ts'
 import { holdTime } from '../fakes/time.ts'
 import { bytes, folder, openRooms, openSender, resultOf } from './rooms.ts'
@@ -91,7 +92,7 @@ t.test('a log torn at any byte gives a prefix of its results, each whole', async
     await writeFile(torn, whole)
     await truncate(torn, length)
     const again = await openOutbox({ path: torn, sender, log: silent })
-    const found = again.of('node').map(({ task, result }) => `${task} ${Buffer.from(result)}`)
+    const found = again.of('node').map((ended) => `${ended.task} ${ended.is === 'done' ? Buffer.from(ended.result) : ended.error.message}`)
     await again.close()
     const expected = ['map/a a', 'map/b b', 'map/c c'].slice(0, ends.filter((end) => end <= length).length)
     if (found.join() !== expected.join()) t.same(found, expected, `torn at byte ${length} of ${whole.length}`)
@@ -144,4 +145,51 @@ t.test('closing a job takes its results and no others', async (t) => {
   )
   await outbox.close()
   t.equal((await reopened(t, join(dir, 'outbox.log'), sender)).size, 1)
+})
+
+t.test('a failure stays and is sent again until it is noted, over a kill too', async (t) => {
+  const { dir, outbox, air, sender } = await openRooms(t)
+  const peer = await air.peer()
+  const { result: _, ...place } = resultOf(peer.id, 'a')
+  const error = { code: 'TASK_FAILED', message: 'planned', hint: 'none' }
+  await outbox.put({ ...place, is: 'failed', error })
+  await outbox.put(resultOf(peer.id, 'b'))
+  t.match(await peer.until('task.failed'), [{ job: 'job-1', term: 1, body: { tasks: [{ task: 'map/a', attempt: 1, term: 1, error, ms: 7 }] } }])
+  const again = await reopened(t, join(dir, 'outbox.log'), sender)
+  t.same(
+    again.of(peer.id).map(({ task, is }) => [task, is]),
+    [
+      ['map/a', 'failed'],
+      ['map/b', 'done'],
+    ],
+  )
+  t.equal(again.sendAgain(id('a')), true)
+  t.match((await peer.until('task.failed', 2))[1], { body: { tasks: [{ error }] } })
+  again.noted(id('a'), peer.id)
+  t.equal(again.size, 1)
+})
+
+t.test('an outbox of the first version is read; one of a later version is left alone', async (t) => {
+  const { dir, sender } = await openRooms(t)
+  const { is: _, ...result } = resultOf('node', 'a')
+  const { is: __, ...other } = resultOf('node', 'b')
+  const path = join(dir, 'first.log')
+  const first = await openLog(path, { read: () => {} })
+  for (const entry of [
+    { is: 'put', result },
+    { is: 'put', result: other },
+    { is: 'noted', id: id('b') },
+  ])
+    await first.append(entry, { now: true })
+  await first.close()
+  const outbox = await openOutbox({ path, sender, log: silent })
+  t.match(outbox.of('node'), [{ is: 'done', task: 'map/a', result: bytes('a') }])
+  await outbox.close()
+
+  const later = await openLog(path, { read: () => {} })
+  await later.append({ v: 3, is: 'put' }, { now: true })
+  await later.close()
+  const before = await readFile(path)
+  await t.rejects(openOutbox({ path, sender, log: silent }), { code: 'BAD_DATA', message: /later version/ })
+  t.same(await readFile(path), before)
 })

@@ -6,7 +6,7 @@ import type { Test } from 'tap'
 import { createInterest } from '../../agent/credits.ts'
 import { createTable, type Offer } from '../../agent/held.ts'
 import { openJobs } from '../../agent/jobs.ts'
-import { openOutbox, type Result } from '../../agent/outbox.ts'
+import { type Ended, openOutbox } from '../../agent/outbox.ts'
 import { createMemoryQueue } from '../../agent/queue/memory.ts'
 import { createSender, type SenderOptions } from '../../agent/sender.ts'
 import { silent } from '../../src/core/log.ts'
@@ -74,7 +74,8 @@ export const offerOf = (coordinator: string, task: string, { job = 'job-1', term
   body: bytes(task),
 })
 
-export const resultOf = (coordinator: string, task: string, { job = 'job-1', term = 1, attempt = 1, result = bytes(task) } = {}): Result => ({
+export const resultOf = (coordinator: string, task: string, { job = 'job-1', term = 1, attempt = 1, result = bytes(task) } = {}): Ended & { is: 'done' } => ({
+  is: 'done',
   coordinator,
   job,
   term,

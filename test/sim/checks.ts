@@ -116,6 +116,9 @@ export function createChecks(): Checks {
       else if (entry.is === 'charged') {
         const charges = fold(entries)?.charged.get(entry.task)?.length ?? 0
         must(charges <= maxCharged, `I9: ${entry.task} charged ${charges} times`)
+        const { of } = entry
+        const again = of && before?.charged.get(entry.task)?.some((charge) => charge.of?.term === of.term && charge.of.attempt === of.attempt)
+        must(again !== true, `I9: ${entry.task} charged twice for attempt ${of?.attempt}`)
       }
     },
 

@@ -132,7 +132,7 @@ export function createSimCoordinator({ agenda, random, counts, checks, disks, pr
       case 'charge':
         count(counts, 'charged')
         checks.charged(instruction)
-        append(instruction.job, { is: 'charged', task: instruction.task, ...instruction.charge })
+        charge(instruction)
         return
       case 'outcome':
         tell(instruction)
@@ -160,6 +160,16 @@ export function createSimCoordinator({ agenda, random, counts, checks, disks, pr
         count(counts, `fenced: ${instruction.what}`)
         return
     }
+  }
+
+  function charge({ job, task, charge }: Instruction & { is: 'charge' }): void {
+    const { node, of } = charge
+    if (of !== undefined && of.term < (state.jobs.get(job)?.term ?? 0)) count(counts, 'failure of an older term taken')
+    append(
+      job,
+      { is: 'charged', task, ...charge },
+      of && (() => send(node, { is: 'grant', leaseMs, from: undefined, held: [], noted: [{ node, job, task, ...of }] })),
+    )
   }
 
   function isAnswered({ node, job, task, term, attempt }: To): boolean {

@@ -36,6 +36,7 @@ const happens = [
   'refused as full',
   'stopped by itself',
   'result of an older term taken',
+  'failure of an older term taken',
   'fenced: result',
   'fenced: late result',
   'forged',

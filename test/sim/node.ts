@@ -35,6 +35,10 @@ export interface Done extends Offered {
   readonly cid: string
 }
 
+export interface Failed extends Offered {
+  readonly error: Failure
+}
+
 export type Fact =
   | { readonly is: 'accepted' | 'started'; readonly job: string; readonly term: number; readonly tasks: readonly { task: string; attempt: number }[] }
   | { readonly is: 'refused'; readonly job: string; readonly term: number; readonly tasks: readonly { task: string; attempt: number; error: Failure }[] }
@@ -55,7 +59,7 @@ export interface SimNode {
   isUp: boolean
   readonly held: Map<string, Held>
   /** What lies on its disk. */
-  readonly outbox: Map<string, Done>
+  readonly outbox: Map<string, Done | Failed>
   readonly blocks: Set<string>
   offered(command: { readonly offers: readonly Offered[]; readonly leaseMs: number; readonly from: Moment | undefined; readonly pure: boolean }): void
   cancelled(refs: readonly (Ref & { job: string })[]): void
@@ -170,7 +174,7 @@ export function createNode({ id, room, slots, agenda, random, counts, tell, muta
     const own = node.held.get(key)
     const done = node.outbox.get(key)
     if (own !== undefined) say({ is: own.is === 'running' ? 'started' : 'accepted', job, term, tasks: [{ task, attempt }] })
-    else if (done !== undefined) say({ is: 'done', job, tasks: [done] })
+    else if (done !== undefined) sayEnd(done)
     else if (refuses) say({ is: 'refused', job, term, tasks: [{ task, attempt, error: { code: 'REFUSED', message: 'not mine' } }] })
     else if (until === undefined) {
       count(counts, 'offer too late')
@@ -213,15 +217,23 @@ export function createNode({ id, room, slots, agenda, random, counts, tell, muta
     const error = missing === undefined ? failureOf(body) : { code: 'INPUT_LOST', message: 'no holder', cid: missing }
     if (error !== undefined) {
       if (missing !== undefined) count(counts, 'input lost')
-      say({ is: 'failed', job, tasks: [{ task, term, attempt, error }] })
+      const failed = { job, task, term, attempt, body, error }
+      node.outbox.set(key, failed)
+      sayEnd(failed)
     } else {
       const done = { job, task, term, attempt, body, cid: body.makes }
       if (held.until <= clock()) count(counts, 'finished without a lease')
       node.blocks.add(body.makes)
       node.outbox.set(key, done)
-      say({ is: 'done', job, tasks: [done] })
+      sayEnd(done)
     }
     startNext()
+  }
+
+  function sayEnd(ended: Done | Failed): void {
+    const { job, task, term, attempt } = ended
+    if ('cid' in ended) say({ is: 'done', job, tasks: [ended] })
+    else say({ is: 'failed', job, tasks: [{ task, term, attempt, error: ended.error }] })
   }
 
   function failureOf({ how }: Body): Failure | undefined {
@@ -238,7 +250,7 @@ export function createNode({ id, room, slots, agenda, random, counts, tell, muta
       const more = at + maxEntries < Math.max(held.length, done.length)
       say({ is: 'beat', more, held: held.slice(at, at + maxEntries), done: done.slice(at, at + maxEntries) })
     }
-    for (const result of node.outbox.values()) say({ is: 'done', job: result.job, tasks: [result] })
+    for (const ended of node.outbox.values()) sayEnd(ended)
   }
 
   function beatOften(): void {

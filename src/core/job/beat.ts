@@ -9,8 +9,10 @@ import { bookOf } from './credits.ts'
 import type { Beat, Ref } from './event.ts'
 import type { Round, To } from './instruction.ts'
 import { renew } from './lease.ts'
+import { missed } from './lose.ts'
+import { allowedOf } from './ready.ts'
 import { maxReports, mayAdopt } from './result.ts'
-import { type Attempt, become, type Job, keyOf, type Task } from './state.ts'
+import { type Attempt, become, type Job, keyOf, type State, type Task } from './state.ts'
 
 export function beat(round: Round, event: Beat): void {
   const { state, out } = round
@@ -26,12 +28,14 @@ export function beat(round: Round, event: Beat): void {
   for (const item of event.done) {
     const job = state.jobs.get(item.job)
     if (job === undefined) closed.add(item.job)
-    else waits(round, job, src, item)
+    else waits(round, job, event, item)
   }
   for (const job of event.asks) if (!state.jobs.has(job)) closed.add(job)
   for (const job of closed) out.push({ is: 'close', node: src, job })
   for (const [leaseMs, held] of grants) out.push({ is: 'grant', node: src, leaseMs, from: { boot, at }, held })
-  if (!event.more) bookOf(state, src).beaten = true
+  if (event.more) return
+  bookOf(state, src).beaten = true
+  missed(round, src, boot)
 }
 
 /** Whether the node may go on with it. */
@@ -44,15 +48,25 @@ function holds(round: Round, job: Job, { src, boot }: Beat, item: Beat['held'][n
     return true
   }
   if (task === undefined) return report(job, src, boot, item)
-  if (!mayAdopt(task, item)) return false
+  if (!mayAdopt(task, item) && !mayReturn(round.state, task, src, item)) return false
   adopt(round, task, src, boot, item, item.is === 'running')
   return true
+}
+
+/** It was given up when its node went, and nobody has it since. */
+function mayReturn(state: State, task: Task, src: string, ref: Ref): boolean {
+  const { job, is, past, withdrawn, failedOn } = task
+  const key = keyOf(ref)
+  if (is !== 'ready' || ref.term !== job.term || past.get(key) !== src || withdrawn.has(key)) return false
+  return !failedOn.has(src) && !job.refusals.has(src) && (allowedOf(state, job)?.has(src) ?? true)
 }
 
 /** `coordinate` may still ask for it, while the takeover lasts. */
 function report(job: Job, src: string, boot: number, { task, term, attempt, is }: Beat['held'][number]): boolean {
   if (!job.takesOver || term >= job.term || (job.reports.size >= maxReports && !job.reports.has(task))) return false
-  const others = (job.reports.get(task) ?? []).filter((known) => known.src !== src || keyOf(known) !== keyOf({ term, attempt }) || known.is === 'done')
+  const others = (job.reports.get(task) ?? []).filter(
+    (known) => known.src !== src || keyOf(known) !== keyOf({ term, attempt }) || known.is === 'done' || known.is === 'failed',
+  )
   job.reports.set(task, [...others, { is, src, boot, term, attempt }])
   return true
 }
@@ -73,10 +87,13 @@ export function adopt(round: Round, task: Task, src: string, boot: number, { ter
 }
 
 /** Its result is under way: the attempt stays alive, or the node may forget what is on disk. */
-function waits({ now, out }: Round, job: Job, src: string, ref: Ref): void {
+function waits({ now, out }: Round, job: Job, { src, boot }: Beat, ref: Ref): void {
   const task = job.tasks.get(ref.task)
   const live = task?.live.get(keyOf(ref))
-  if (live?.node === src) renew(live, now)
+  if (live?.node === src) {
+    live.boot = boot
+    renew(live, now)
+  }
   const { winner } = task ?? {}
   if (winner?.synced && winner.node === src && winner.key === keyOf(ref)) out.push({ is: 'note', node: src, ...refOf({ ...ref, job: job.id }) })
 }

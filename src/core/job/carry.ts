@@ -46,7 +46,7 @@ export function createCarry({ post, open, apply, tellClosed, log }: CarryOptions
         write(one, { is: 'withdrawn', task: instruction.task })
         return
       case 'charge':
-        write(one, { is: 'charged', task: instruction.task, ...instruction.charge })
+        charge(one, instruction)
         return
       case 'outcome':
         one?.drive.tell(instruction.run, instruction.task, instruction.outcome)
@@ -73,6 +73,11 @@ export function createCarry({ post, open, apply, tellClosed, log }: CarryOptions
 
   function write(one: OpenJob | undefined, entry: JournalEntry, synced?: () => void): void {
     one?.journal.append(entry).then(synced, (error) => unwritten(one, error))
+  }
+
+  function charge(one: OpenJob | undefined, { job, task, charge }: Instruction & { is: 'charge' }): void {
+    const { node, of } = charge
+    write(one, { is: 'charged', task, ...charge }, of && (() => post.note({ node, job, task, ...of })))
   }
 
   /** The job cannot keep its word any more. What is lost here is only what a restart would do again. */

@@ -25,6 +25,7 @@ export type Instruction =
   // --- to the journal
   | (To & { readonly is: 'commit'; readonly stage: string; readonly result: Result })
   | { readonly is: 'withdraw'; readonly job: JobId; readonly task: string }
+  /** Where it is of a reported attempt, its node may forget that when this is on disk. */
   | { readonly is: 'charge'; readonly job: JobId; readonly task: string; readonly charge: Charge }
   // --- to `coordinate`
   | { readonly is: 'outcome'; readonly job: JobId; readonly run: number; readonly task: string; readonly outcome: Told }

@@ -39,7 +39,7 @@ export type JournalEntry =
       readonly result: Uint8Array
     }
   | { readonly is: 'withdrawn'; readonly task: string }
-  | { readonly is: 'charged'; readonly task: string; readonly node: NodeId; readonly error: Failure; readonly retry: Charge['retry'] }
+  | (Charge & { readonly is: 'charged'; readonly task: string })
   | { readonly is: 'closed'; readonly how: JobView['state']; readonly view: JobView }
 
 /** What the records of a job come to. */
@@ -203,10 +203,10 @@ export function fold(entries: Iterable<JournalEntry>): JobRecord | undefined {
         committed.delete(entry.task)
         break
       case 'charged': {
-        const { node, error, retry } = entry
-        const charges = charged.get(entry.task)
-        if (charges === undefined) charged.set(entry.task, [{ node, error, retry }])
-        else charges.push({ node, error, retry })
+        const { is: _, task, ...charge } = entry
+        const charges = charged.get(task)
+        if (charges === undefined) charged.set(task, [charge])
+        else charges.push(charge)
         break
       }
       case 'closed':

@@ -7,7 +7,7 @@ import type { JobOpened, TaskAdded } from './event.ts'
 import type { Round } from './instruction.ts'
 import { leaseMs } from './lease.ts'
 import { enqueue } from './ready.ts'
-import { commit, judge, mayAdopt } from './result.ts'
+import { commit, fails, judge, mayAdopt } from './result.ts'
 import { verdict } from './retry.ts'
 import { become, isOpen, type Job, keyOf, type Report, type State, type Task, tally } from './state.ts'
 import { index } from './withdraw.ts'
@@ -146,7 +146,8 @@ function takeOver(round: Round, task: Task, report: Report): void {
   const ref = { task: task.name, term: report.term, attempt: report.attempt }
   if (report.is === 'done') {
     if (isOpen(task) && judge(round, task, report.src, ref) === 'take') commit(round, task, report.src, ref, report.result)
-  } else if (mayAdopt(task, ref)) adopt(round, task, report.src, report.boot, ref, report.is === 'running')
+  } else if (report.is === 'failed') fails(round, task, report.src, ref, report.error, report.retry)
+  else if (mayAdopt(task, ref)) adopt(round, task, report.src, report.boot, ref, report.is === 'running')
   else round.out.push({ is: 'cancel', node: report.src, job: task.job.id, ...ref, why: 'a later attempt is alive' })
 }
 
@@ -165,7 +166,7 @@ export function endTakeover(round: Round): void {
     for (const [name, reports] of job.reports) {
       const results = reports.filter((report) => report.is === 'done')
       for (const { src, term, attempt, is } of reports) {
-        if (is !== 'done') out.push({ is: 'cancel', node: src, job: job.id, task: name, term, attempt, why: 'no such task is open' })
+        if (is !== 'done' && is !== 'failed') out.push({ is: 'cancel', node: src, job: job.id, task: name, term, attempt, why: 'no such task is open' })
       }
       if (results.length === 0) job.reports.delete(name)
       else job.reports.set(name, results)

@@ -2,14 +2,14 @@
  * How a result becomes *the* result: exactly one per task, by an attempt that is alive, or by one of a pure task that was given
  * up. All others are fenced, and their nodes told to forget them.
  */
-import type { NodeId } from '../kind.ts'
+import type { Failure, NodeId } from '../kind.ts'
 import { cancel, end, say } from './attempt.ts'
 import { charge, tell } from './charge.ts'
 import { bookOf } from './credits.ts'
 import type { Event, Ref } from './event.ts'
 import type { Round } from './instruction.ts'
 import { chargeOf } from './retry.ts'
-import { become, isOpen, type Job, keyOf, type Result, type Task, tally } from './state.ts'
+import { become, type Charge, isOpen, type Job, keyOf, type Report, type Result, type Task, tally } from './state.ts'
 import { index, inputLost, made } from './withdraw.ts'
 
 /** Tasks that are not asked for yet, of which something is reported, at most; other results stay in their nodes' outboxes and come again. */
@@ -43,9 +43,10 @@ export function judge({ state }: Round, task: Task, src: NodeId, ref: Ref): 'tak
   return (bookOf(state, src).node?.state ?? 'gone') === 'gone' ? 'wait' : 'take'
 }
 
-/** Of an older term, while it is taken over: unless a later attempt was. */
+/** Of an older term, while it is taken over: unless a later attempt was, or its failure is in the journal. */
 export function mayAdopt(task: Task, ref: Ref): boolean {
   if (!task.job.takesOver || ref.term >= task.job.term || !isOpen(task) || task.withdrawn.has(keyOf(ref))) return false
+  if (task.charges.some(({ of }) => of !== undefined && keyOf(of) === keyOf(ref))) return false
   for (const { term, attempt } of task.live.values()) if (term > ref.term || (term === ref.term && attempt > ref.attempt)) return false
   return true
 }
@@ -68,17 +69,38 @@ export function commit(round: Round, task: Task, src: NodeId, { term, attempt: n
   made(round, task)
 }
 
+/** Its node may forget it: at once, or when what it costs is on disk. */
 export function failed(round: Round, job: Job, event: Event & { is: 'failed' }): void {
   for (const { error, retry, ...ref } of event.tasks) {
-    const attempt = job.tasks.get(ref.task)?.live.get(keyOf(ref))
-    round.out.push({ is: 'note', node: event.src, job: job.id, ...ref })
-    if (attempt?.node !== event.src) continue
-    end(round.state, attempt)
-    say(round.out, attempt, 'failed', error)
-    const { cid } = error
-    if (error.code === 'INPUT_LOST' && cid !== undefined) inputLost(round, attempt, { ...error, cid })
-    else charge(round, attempt.task, chargeOf(event.src, error, retry))
+    const task = job.tasks.get(ref.task)
+    if (task === undefined && job.takesOver && ref.term < job.term) keep(job, event, ref.task, { is: 'failed', error, retry, ...ref })
+    else if (task === undefined || !fails(round, task, event.src, ref, error, retry)) round.out.push({ is: 'note', node: event.src, job: job.id, ...ref })
   }
+}
+
+/** Whether the failure is charged. It counts once: of an attempt that is alive, or of one that may be adopted. */
+export function fails(round: Round, task: Task, src: NodeId, ref: Ref, error: Failure, retry: Charge['retry'] | undefined): boolean {
+  const key = keyOf(ref)
+  const live = task.live.get(key)
+  if (live === undefined ? !isNews(task, ref) : live.node !== src) return false
+  const attempt = live ?? { task, node: src, term: ref.term, attempt: ref.attempt, step: 0 }
+  if (live !== undefined) end(round.state, live)
+  else {
+    task.past.set(key, src)
+    // Out of its line: it may not go back to where it failed.
+    become(task, 'paused')
+  }
+  say(round.out, attempt, 'failed', error)
+  const { cid } = error
+  const { length } = task.charges
+  if (error.code === 'INPUT_LOST' && cid !== undefined) inputLost(round, attempt, { ...error, cid })
+  else charge(round, task, chargeOf(src, error, retry, { term: ref.term, attempt: ref.attempt }))
+  return task.charges.at(length)?.of !== undefined
+}
+
+/** Of an older term, and not heard before. */
+function isNews(task: Task, ref: Ref): boolean {
+  return task.live.size === 0 && !task.past.has(keyOf(ref)) && mayAdopt(task, ref)
 }
 
 /** Heard before. The node forgets it once it is on disk. */
@@ -89,15 +111,21 @@ function known(round: Round, task: Task, src: NodeId, ref: Ref): void {
 }
 
 /** After a restart a result may come before `coordinate` has asked for its task again. */
-function early(round: Round, job: Job, { src, boot }: { readonly src: NodeId; readonly boot: number }, item: Ref & { readonly result: Result }): void {
-  if (item.term >= job.term) {
-    fence(round, job, src, item, 'result of no task')
-    return
-  }
-  if (job.reports.size >= maxReports && !job.reports.has(item.task)) return
-  const reports = job.reports.get(item.task) ?? []
-  if (reports.some((report) => report.is === 'done' && report.src === src && keyOf(report) === keyOf(item))) return
-  job.reports.set(item.task, [...reports, { is: 'done', src, boot, term: item.term, attempt: item.attempt, result: item.result }])
+function early(round: Round, job: Job, from: Sender, { task, ...end }: Ref & { readonly result: Result }): void {
+  if (end.term >= job.term) fence(round, job, from.src, { task, ...end }, 'result of no task')
+  else keep(job, from, task, { is: 'done', ...end })
+}
+
+type Sender = Pick<Report, 'src' | 'boot'>
+/** Without the sender, of each sort. */
+type Bare<R> = R extends Report ? Omit<R, keyof Sender> : never
+
+/** Once, and within the bound: what is not kept comes again. */
+function keep(job: Job, { src, boot }: Sender, task: string, end: Bare<Report & { is: 'done' | 'failed' }>): void {
+  if (job.reports.size >= maxReports && !job.reports.has(task)) return
+  const reports = job.reports.get(task) ?? []
+  if (reports.some((report) => report.is === end.is && report.src === src && keyOf(report) === keyOf(end))) return
+  job.reports.set(task, [...reports, { ...end, src, boot }])
 }
 
 function fence({ out }: Round, job: Job, src: NodeId, { task, term, attempt }: Ref, what: string): void {

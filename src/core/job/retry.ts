@@ -17,8 +17,8 @@ export const maxPauseMs: Ms = 30_000
 
 export type Verdict = { readonly is: 'again' } | { readonly is: 'pause'; readonly ms: Ms } | { readonly is: 'fail' }
 
-export function chargeOf(node: NodeId, error: Failure, retry: Charge['retry'] = rowOf(error.code).retry): Charge {
-  return { node, error, retry }
+export function chargeOf(node: NodeId, error: Failure, retry: Charge['retry'] = rowOf(error.code).retry, of?: Charge['of']): Charge {
+  return { node, error, retry, ...(of === undefined ? {} : { of }) }
 }
 
 /** Decides by the last charge; none: the task goes on. */

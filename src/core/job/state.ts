@@ -157,6 +157,8 @@ export interface Committed {
 
 /** A failure that counts. */
 export interface Charge {
+  /** Of the attempt that its node reported as failed: it is charged once, however often it is told. */
+  readonly of?: { readonly term: Term; readonly attempt: number }
   readonly node: NodeId
   readonly error: Failure
   readonly retry: 'elsewhere' | 'later' | 'never'
@@ -165,6 +167,7 @@ export interface Charge {
 export type Report = { readonly src: NodeId; readonly boot: number; readonly term: Term; readonly attempt: number } & (
   | { readonly is: 'waiting' | 'running' }
   | { readonly is: 'done'; readonly result: Result }
+  | { readonly is: 'failed'; readonly error: Failure; readonly retry: Charge['retry'] | undefined }
 )
 
 export interface Result {

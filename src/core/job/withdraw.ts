@@ -15,10 +15,10 @@ import { type Attempt, isOpen, type Job, type Task, tally, type Winner } from '.
 export const maxWithdrawals = 8
 
 /** An attempt failed because `cid` could not be had. */
-export function inputLost(round: Round, attempt: Attempt, error: Failure & { readonly cid: Cid }): void {
+export function inputLost(round: Round, attempt: Pick<Attempt, 'task' | 'node' | 'term' | 'attempt' | 'step'>, error: Failure & { readonly cid: Cid }): void {
   const { task } = attempt
   const makers = makersOf(task.job, error.cid)
-  if (makers.length === 0) charge(round, task, chargeOf(attempt.node, error))
+  if (makers.length === 0) charge(round, task, chargeOf(attempt.node, error, undefined, { term: attempt.term, attempt: attempt.attempt }))
   else {
     for (const maker of makers) {
       // Made again since this attempt was offered: it may have asked the holders of before.

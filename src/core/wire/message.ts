@@ -68,7 +68,7 @@ export const bodies = {
     more: v.boolean(),
     /** Attempts that wait or run. */
     held: v.pipe(v.array(v.strictObject({ ...Ref, job: name, term: count, is: v.picklist(['waiting', 'running']) })), v.maxLength(256)),
-    /** Results in the outbox, not noted yet: they are sent again as `task.done`. */
+    /** Ends in the outbox, not noted yet: they are sent again as `task.done` and `task.failed`. */
     done: v.pipe(v.array(v.strictObject({ ...Ref, job: name, term: count })), v.maxLength(256)),
     /** Jobs that this node still keeps data of and has not heard of for long: the coordinator answers `job.close` for those that are over. */
     asks: v.pipe(v.array(name), v.maxLength(64)),
@@ -81,6 +81,10 @@ export const bodies = {
     /** Base URLs of the gateway. */
     addresses: v.pipe(v.array(text(200)), v.maxLength(8)),
     slots: count,
+    /** Of these, at once now: fewer where memory, disk, other work or a person says so. @default slots */
+    now: v.exactOptional(count),
+    /** Why they are fewer, in a word of `reasons`; one that is not known counts as none. */
+    reason: v.exactOptional(text(32)),
     /** Tasks it takes at once, waiting and running. */
     room: count,
     /** Labels of kinds: `mr@1`. */

@@ -75,6 +75,37 @@ t.test('a result that was under way is taken, whether its task was asked for aga
   t.equal(said.of('commit').length, 1)
 })
 
+t.test('a failure that was under way is charged, once, whether its task was asked for again or not yet', async (t) => {
+  for (const order of ['task first', 'failure first']) {
+    const desk = restarted()
+    const fail = () => desk.fails('a', 's/1', 'TASK_FAILED', { term: 1, attempt: 1 })
+    const first = order === 'task first' ? desk.task('s/1') : fail()
+    t.same(first.all, [], 'a failure is kept, and not yet to be forgotten')
+    const said = order === 'task first' ? fail() : desk.task('s/1')
+    t.match(said.of('charge'), [{ task: 's/1', charge: { node: 'a', of: { term: 1, attempt: 1 }, error: { code: 'TASK_FAILED' } } }], order)
+    t.same(said.notes, [], 'its node forgets it when that is on disk')
+    const again = fail()
+    t.same(again.of('charge'), [])
+    t.same(again.notes, ['s/1#1.1 at a'])
+    desk.beat('a')
+    desk.beat('b')
+    t.same(desk.pass(gatherMs + 500).offers, ['s/1#1 → b'], 'elsewhere')
+  }
+})
+
+t.test('a failure of the journal is not charged again, nor is its attempt adopted; what is heard after the takeover costs nothing', async (t) => {
+  const charge = { node: 'a', error: { code: 'TASK_FAILED', message: '' }, retry: 'elsewhere' as const, of: { term: 1, attempt: 1 } }
+  const desk = restarted({ resumed: { ...nothing, charged: new Map([['s/1', [charge]]]) } })
+  desk.task('s/1')
+  t.same(desk.beat('a', { held: [held('s/1')] }).cancels, ['s/1#1.1 at a'])
+  const said = desk.fails('a', 's/1', 'TASK_FAILED', { term: 1, attempt: 1 })
+  t.same(said.of('charge'), [])
+  t.same(said.notes, ['s/1#1.1 at a'])
+  desk.task('s/2')
+  desk.pass(leaseMs)
+  t.same(desk.fails('b', 's/2', 'TASK_FAILED', { term: 1, attempt: 5 }).of('charge'), [])
+})
+
 t.test('of two that hold the same task the later attempt counts', async (t) => {
   const desk = restarted()
   desk.task('s/1')

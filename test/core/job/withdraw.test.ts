@@ -26,7 +26,7 @@ t.test('who misses an input waits without cost; what made it runs again under it
   t.match(said.offers[0] ?? '', /^s\/make#2/)
   t.same(
     desk.fails('b', 's/use2', 'INPUT_LOST', { cid }).all.map(({ is }) => is),
-    ['note', 'event'],
+    ['event', 'note'],
     'another waits for the same',
   )
   const node = [...(desk.taskOf('s/make')?.live.values() ?? [])][0]?.node ?? ''
