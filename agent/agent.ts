@@ -20,7 +20,8 @@ import type { Message, NodePresence } from '../src/core/wire/message.ts'
 import { plugins } from '../src/plugins/index.ts'
 import { createAir } from './air.ts'
 import { openBase } from './base.ts'
-import { beatMs, createBeats } from './beats.ts'
+import { createBeats } from './beats.ts'
+import { type Capacity, createCapacity } from './capacity.ts'
 import { createCheck } from './check.ts'
 import { startCompanions } from './companions.ts'
 import { openConnection } from './connection.ts'
@@ -28,7 +29,8 @@ import { agentRoutes } from './control/agent-routes.ts'
 import { jobRoutes } from './control/job-routes.ts'
 import { listen } from './control/server.ts'
 import { storeRoutes, uploadPin } from './control/store-routes.ts'
-import { createInterest, share } from './credits.ts'
+import { createInterest } from './credits.ts'
+import { createDesk } from './desk.ts'
 import { createExecutor } from './executor.ts'
 import type { Start } from './flags.ts'
 import { watchHealth } from './health.ts'
@@ -39,13 +41,15 @@ import { createIntake } from './intake.ts'
 import { createJobStore } from './job-store.ts'
 import { openJobs, resultPin } from './jobs.ts'
 import { createLoop } from './loop.ts'
+import { openMeter } from './meter.ts'
 import { createNeighbours } from './neighbours.ts'
 import { maxResults, openOutbox } from './outbox.ts'
+import { createPlaces } from './places.ts'
 import { createPresence } from './presence.ts'
 import { createProgress } from './progress.ts'
 import { createMemoryQueue } from './queue/memory.ts'
 import { createReading } from './reading.ts'
-import { createRoom } from './room.ts'
+import { createRoom, mostPerSlot } from './room.ts'
 import { createRoute } from './route.ts'
 import { createSender } from './sender.ts'
 import { version } from './version.ts'
@@ -118,17 +122,37 @@ async function build(
   // --- what it holds of others' work
   // Companions share this machine's processors with us.
   const slots = config.slots ?? Math.max(1, Math.round(availableParallelism() / (1 + (companions ?? 0))))
-  const room = createRoom(slots)
-  const queue = createMemoryQueue({ limit: config.queue.limit ?? room.most })
+  const room = createRoom()
+  const queue = createMemoryQueue({ limit: config.queue.limit ?? mostPerSlot * slots })
   undo.push(() => queue.close())
-  const table = createTable()
+  const table = createTable(clock.now)
   const interest = createInterest()
-  let isDraining = false
-  const free = (coordinator: string): number => {
-    if (isDraining || outbox.size >= maxResults) return 0
-    const { waiting, running, limit } = queue.size
-    return share(Math.max(0, Math.min(limit, room.now()) - waiting - running), interest.now(clock.now()), coordinator, Math.floor(clock.now() / beatMs))
-  }
+  const meter = openMeter({ paths: [home], clock })
+  const capacity: Capacity = createCapacity({
+    given: slots,
+    cores: availableParallelism(),
+    home,
+    meter,
+    queue,
+    outbox: {
+      get size() {
+        return outbox.size
+      },
+      limit: maxResults,
+    },
+    clock,
+    log,
+    changed() {
+      queue.resize(capacity.slots)
+      beats.tellAllRoom()
+      void presence.announce()
+    },
+    looked: () => void desk.tidy(),
+  })
+  undo.push(() => capacity.stop())
+  const places = createPlaces({ queue, table, interest, room, capacity, clock, tell: (id) => beats.tellRoom(id) })
+  undo.push(() => places.stop())
+  const { free } = places
   const loop = createLoop({ self, boot, wall: clock.wall, hear: (message) => hear(message) })
   undo.push(() => loop.stop())
   const sender = createSender({ domain: domain.id, broker, sealer, free, loop, holdsMore: (id) => table.count(id) > 1, now: clock.now, log })
@@ -158,8 +182,21 @@ async function build(
 
   // --- the work of others
   const check = createCheck({ policy: config.policy, self, domain, keyOf, clock })
-  const intake = createIntake({ table, queue, outbox, jobs, sender, boot, kinds, clock, log, check })
+  const intake = createIntake({
+    table,
+    queue,
+    outbox,
+    jobs,
+    sender,
+    boot,
+    kinds,
+    clock,
+    log,
+    check,
+    closed: () => (capacity.slots === 0 ? capacity.reason : undefined),
+  })
   const beats = createBeats({ table, queue, outbox, jobs, interest, sender, boot, free, clock, log })
+  const desk = createDesk({ queue, table, capacity, end: beats.end, clock, log })
   const hosts = createThreads()
   undo.push(() => hosts.close())
   const progress = createProgress({ domain: domain.id, broker, sealer, log })
@@ -184,6 +221,7 @@ async function build(
     progress: progress.tell,
     settled(id) {
       progress.forget(id)
+      places.freed()
       jobs.collect()
     },
   })
@@ -203,10 +241,12 @@ async function build(
   const describe = (): NodePresence => ({
     certificate,
     name,
-    state: isDraining ? 'draining' : 'up',
+    state: capacity.reason === 'draining' ? 'draining' : 'up',
     addresses: [gateway.url],
     slots,
-    room: Math.min(queue.size.limit, room.now()),
+    now: capacity.slots,
+    ...(capacity.reason === undefined ? {} : { reason: capacity.reason }),
+    room: places.room,
     kinds: plugins.map(labelOf),
     labels: [...config.labels],
     engines: [],
@@ -227,7 +267,7 @@ async function build(
     },
   })
   undo.push(() => neighbours.stop())
-  const route = createRoute({ intake, beats, coordinator, interested: (id) => interest.touch(id, clock.now()), log })
+  const route = createRoute({ intake, beats, coordinator, interested: (id, what) => interest.touch(id, clock.now(), what), log })
   const hear = async (message: Message) => {
     health.count(message.type)
     neighbours.hear(message)
@@ -247,7 +287,10 @@ async function build(
   if (coordinator.openJobs === 0) await store.unpin(uploadPin)
   await air.start()
   broker.onStatus(({ is }) => coordinator.wireChanged(is === 'up'))
+  await capacity.start()
   executor.start()
+  queue.resize(capacity.slots)
+  queue.onChange(() => capacity.refresh())
   neighbours.start()
   await presence.start()
   beats.start()
@@ -306,7 +349,7 @@ async function build(
     node: self,
     url: connection.url,
     async stop(hurry) {
-      isDraining = true
+      capacity.drain()
       intake.drain()
       await presence.announce(AbortSignal.timeout(farewellMs))
       await queue.drain(hurry)

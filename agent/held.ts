@@ -25,6 +25,8 @@ export interface Held extends Offer {
   until: Ms
   /** What the coordinator was told last. */
   told: 'nothing' | 'accepted' | 'started'
+  /** When it was taken. Monotonic. */
+  readonly since: Ms
 }
 
 export const idOf = ({ job, task, term, attempt }: Pick<Offer, 'job' | 'task' | 'term' | 'attempt'>): string => `${job}/${task}#${term}.${attempt}`
@@ -34,7 +36,7 @@ export const pack = (offer: Offer): Uint8Array => encode({ ...offer })
 /** What `pack` wrote, from this node's own queue. */
 export const unpack = (bytes: Uint8Array): Offer => decode(bytes) as Offer
 
-export function createTable() {
+export function createTable(now: () => Ms = () => performance.now()) {
   const attempts = new Map<string, Held>()
   const counts = new Map<NodeId, number>()
   const count = (coordinator: NodeId, change: 1 | -1) => {
@@ -44,7 +46,7 @@ export function createTable() {
   }
   return {
     add(offer: Offer, until: Ms): Held {
-      const held: Held = { ...offer, id: idOf(offer), is: 'waiting', until, told: 'nothing' }
+      const held: Held = { ...offer, id: idOf(offer), is: 'waiting', until, told: 'nothing', since: now() }
       if (!attempts.has(held.id)) count(held.coordinator, 1)
       attempts.set(held.id, held)
       return held
@@ -57,6 +59,7 @@ export function createTable() {
     },
     /** How many attempts of that coordinator it holds. */
     count: (coordinator: NodeId): number => counts.get(coordinator) ?? 0,
+    all: (): Held[] => [...attempts.values()],
     of: (coordinator: NodeId): Held[] => [...attempts.values()].filter((held) => held.coordinator === coordinator),
     ofJob: (job: string): Held[] => [...attempts.values()].filter((held) => held.job === job),
     expired: (now: Ms): Held[] => [...attempts.values()].filter((held) => held.until <= now),

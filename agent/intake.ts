@@ -9,6 +9,7 @@ import type { Failure, Ms, NodeId } from '../src/core/kind.ts'
 import { type Kinds, kindByLabel } from '../src/core/kinds.ts'
 import type { Log } from '../src/core/log.ts'
 import type { Clock, Queue } from '../src/core/ports.ts'
+import { type Reason, reasons } from '../src/core/reasons.ts'
 import type { Manifest } from '../src/core/trust/manifest.ts'
 import type { MessageOf } from '../src/core/wire/message.ts'
 import { type Held, idOf, pack, type Table } from './held.ts'
@@ -30,13 +31,15 @@ export interface IntakeOptions {
   readonly kinds: Kinds
   readonly clock: Clock
   readonly log: Log
+  /** Why this node takes nothing, where it does not. */
+  readonly closed?: () => Reason | undefined
   /** Signature, domain, policy. @throws REFUSED and others, with the reason */
   readonly check: (manifest: Uint8Array, coordinator: NodeId) => Manifest
 }
 
 const tooLate: Failure = { code: 'TOO_LATE', message: 'The offer was too old when it came, or did not show its age' }
 
-export function createIntake({ table, queue, outbox, jobs, sender, boot, kinds, clock, log, check }: IntakeOptions) {
+export function createIntake({ table, queue, outbox, jobs, sender, boot, kinds, clock, log, check, closed = () => undefined }: IntakeOptions) {
   let isDraining = false
 
   const offer = async (message: Offered): Promise<void> => {
@@ -72,7 +75,8 @@ export function createIntake({ table, queue, outbox, jobs, sender, boot, kinds, 
   }
 
   const take = async (held: Held) => {
-    const answer = isDraining ? 'full' : await queue.add({ id: held.id, data: pack(held) })
+    const why = isDraining ? 'draining' : closed()
+    const answer = why !== undefined ? 'full' : await queue.add({ id: held.id, data: pack(held) })
     if (answer === 'accepted') {
       jobs.heard(held.job, held.coordinator)
       // A fast task may have ended by now, and said so.
@@ -81,7 +85,7 @@ export function createIntake({ table, queue, outbox, jobs, sender, boot, kinds, 
     }
     table.remove(held.id)
     const { job, term, task, attempt, coordinator } = held
-    const message = isDraining ? 'This node takes no new tasks' : `The queue of this node is full (${queue.size.limit})`
+    const message = why !== undefined ? `This node takes no new tasks: ${reasons[why]}` : `The queue of this node is full (${queue.size.limit})`
     sender.tell(coordinator, 'task.refused', { job, term }, { task, attempt, error: { code: 'QUEUE_FULL', message } })
   }
 

@@ -9,7 +9,7 @@ export interface RouteOptions {
   readonly beats: ReturnType<typeof createBeats>
   readonly coordinator: { receive(message: Message): void }
   /** A coordinator spoke to this node. */
-  readonly interested: (coordinator: string) => void
+  readonly interested: (coordinator: string, what?: 'offer') => void
   readonly log: Log
 }
 
@@ -17,7 +17,7 @@ export function createRoute({ intake, beats, coordinator, interested, log }: Rou
   const give = async (message: Message): Promise<void> => {
     switch (message.type) {
       case 'task.offer':
-        interested(message.src)
+        interested(message.src, 'offer')
         return intake.offer(message)
       case 'task.cancel':
         interested(message.src)

@@ -23,7 +23,7 @@ export const taskDiskBytes = 32 * MiB
 /** It rises after it could have for so long. @default 10_000 (ms) */
 export const riseMs: Ms = 10_000
 /** An outbox that was full is taken from again when it is down to this part. */
-const outboxLow = 0.75
+export const outboxLow = 0.75
 /** Weight of the newest sample in a mean. */
 const weight = 0.3
 
@@ -103,13 +103,14 @@ function bounds({ others, taskBytes }: Means, { given, cores, memory, diskFree, 
   const more = Math.floor((memory.free - spare) / taskBytes)
   // With nothing running one is tried by what a task needs at least: what was measured once is not to shut a small board for ever.
   const first = running === 0 && memory.free - spare >= leastTaskBytes ? 1 : 0
-  const left = Math.max(0, cores - others) / cores
+  // More slots than processors were given by somebody who knows why: others take their part of those as well.
+  const left = (Math.max(given, cores) * Math.max(0, cores - others)) / cores
   return [
     { slots: given, reason: undefined },
     { slots: Math.max(0, Math.floor((diskFree - spareDiskBytes) / taskDiskBytes)), reason: 'disk' },
     { slots: Math.max(first, running + more, 0), reason: 'memory' },
     // A tenth of a slot is noise.
-    { slots: Math.max(1, Math.ceil(given * left - 0.1)), reason: 'load' },
+    { slots: Math.max(1, Math.ceil(left - 0.1)), reason: 'load' },
   ]
 }
 

@@ -3,6 +3,7 @@ import type { AgentView, NodeView } from '../src/core/client/api.ts'
 import type { Members } from '../src/core/cluster/members.ts'
 import type { NodeId } from '../src/core/kind.ts'
 import type { Clock, Queue, Store } from '../src/core/ports.ts'
+import { isReason } from '../src/core/reasons.ts'
 import type { Connection } from './connection.ts'
 import type { Health } from './health.ts'
 import type { Membership } from './membership.ts'
@@ -65,13 +66,15 @@ export function createViews(options: ViewsOptions) {
     const own = await agent()
     return members
       .list()
-      .map(({ id, name, state, addresses, slots, room, kinds, labels, engines, memory, version, boot, seenAt }) => ({
+      .map(({ id, name, state, addresses, slots, now = slots, reason, room, kinds, labels, engines, memory, version, boot, seenAt }) => ({
         id,
         name,
         self: id === self,
         state,
         addresses,
         slots,
+        now,
+        ...(isReason(reason) ? { reason } : {}),
         room,
         kinds,
         labels,

@@ -276,6 +276,7 @@ function fakeNode(letter: string): Omit<NodeView, 'self'> {
     state: 'up',
     addresses: ['http://127.0.0.1:1'],
     slots: 2,
+    now: 2,
     room: 6,
     kinds: ['mr@1'],
     labels: [],

@@ -4,7 +4,9 @@
  *
  *   GET  /v1/agent                          AgentView
  *   POST /v1/agent/stop      {now}          202; ends after running tasks, or at once
- *   GET  /v1/nodes                          NodeView[]
+ *   GET  /v1/nodes[?status=1]               NodeView[]; with `status` each is asked for its queue
+ *   GET  /v1/nodes/:id/queue                QueueEntry[], in the order in which they run
+ *   POST /v1/nodes/:id/queue  QueueOrder    {dropped}
  *   POST /v1/jobs            Submit         201 {id}, after the journal holds it
  *   GET  /v1/jobs                           JobView[], newest first
  *   GET  /v1/jobs/:id                       JobView (`:id` may be the beginning of one)
@@ -20,6 +22,7 @@
  */
 import type { ErrorCode } from '../errors.ts'
 import type { Artifact, Entry, NodeId } from '../kind.ts'
+import type { Reason } from '../reasons.ts'
 
 export type { JobEvent, JobView, StageView, Submit, TaskState } from '../views.ts'
 export type { Artifact, Entry, ErrorCode }
@@ -45,14 +48,47 @@ export interface AgentView {
   readonly upSeconds: number
 }
 
+/** An attempt in the queue of a node. */
+export interface QueueEntry {
+  readonly job: string
+  readonly stage: string
+  readonly task: string
+  readonly attempt: number
+  readonly is: 'waiting' | 'running'
+  /** The node that gave it. */
+  readonly coordinator: NodeId
+  /** Since it was taken. */
+  readonly seconds: number
+}
+
+export type QueueOrder = { readonly do: 'pause' | 'resume' } | { readonly do: 'drop'; readonly job: string }
+
+/** What a node tells of itself when a member asks. */
+export interface NodeStatus {
+  readonly node: NodeId
+  /** At once now, and by configuration. */
+  readonly now: number
+  readonly slots: number
+  /** Why it takes nothing, or less than it could. */
+  readonly reason?: Reason
+  readonly queue: { readonly use: string; readonly waiting: number; readonly running: number; readonly limit: number }
+}
+
 export interface NodeView {
   readonly id: NodeId
   readonly name: string
   readonly self: boolean
   readonly state: 'up' | 'draining' | 'suspect' | 'gone'
   readonly addresses: readonly string[]
+  /** By configuration. */
   readonly slots: number
+  /** At once now. */
+  readonly now: number
+  readonly reason?: Reason
+  /** Tasks it takes at once, waiting and running. */
   readonly room: number
+  /** As it told just now: only where it was asked and answered. */
+  readonly queue?: NodeStatus['queue']
   readonly kinds: readonly string[]
   readonly labels: readonly string[]
   readonly engines: readonly string[]

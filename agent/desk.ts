@@ -1,0 +1,78 @@
+/**
+ * What a person does with the queue of this node: looks at it, pauses it, lets it go on, sends tasks away. What is sent away goes back
+ * to its coordinator, which gives it to another node and charges nobody. A node that runs nothing keeps nothing waiting either.
+ */
+import type { QueueEntry, QueueOrder } from '../src/core/client/api.ts'
+import { IpdcError } from '../src/core/errors.ts'
+import type { Log } from '../src/core/log.ts'
+import type { Clock, Queue } from '../src/core/ports.ts'
+import type { Capacity } from './capacity.ts'
+import type { Held, Table } from './held.ts'
+
+/** Entries of one answer, at most. @default 1_000 */
+export const maxEntries = 1_000
+
+export interface DeskOptions {
+  readonly queue: Pick<Queue, 'held' | 'size'>
+  readonly table: Table
+  readonly capacity: Capacity
+  /** Ends an attempt and tells its coordinator. */
+  readonly end: (held: Held) => Promise<void>
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export function createDesk({ queue, table, capacity, end, clock, log }: DeskOptions) {
+  async function list(): Promise<QueueEntry[]> {
+    const entries: QueueEntry[] = []
+    for (const { id, is } of await queue.held()) {
+      const held = table.get(id)
+      if (held === undefined) continue
+      const { job, stage, task, attempt, coordinator, since } = held
+      entries.push({ job, stage, task, attempt, is, coordinator, seconds: Math.round((clock.now() - since) / 100) / 10 })
+      if (entries.length >= maxEntries) break
+    }
+    return entries
+  }
+
+  /** Waiting attempts of a node that runs none would wait for ever: their leases are renewed with each beat. */
+  async function sendBack(): Promise<void> {
+    for (const held of table.all()) if (held.is === 'waiting') await end(held)
+  }
+
+  async function drop(job: string): Promise<number> {
+    const all = table.all().filter((held) => job === 'all' || held.job === job)
+    for (const held of all) await end(held)
+    log.info({ job, dropped: all.length }, 'dropped by order')
+    return all.length
+  }
+
+  return {
+    list,
+    /** @throws IO, and NOT_FOUND where nothing of that job is held */
+    async carryOut(order: QueueOrder): Promise<{ readonly dropped: number }> {
+      switch (order.do) {
+        case 'pause':
+          await capacity.pause(true)
+          await sendBack()
+          return { dropped: 0 }
+        case 'resume':
+          await capacity.pause(false)
+          return { dropped: 0 }
+        case 'drop': {
+          const dropped = await drop(order.job)
+          if (dropped === 0 && order.job !== 'all')
+            throw new IpdcError('NOT_FOUND', { message: `This node holds nothing of a job ${order.job}`, hint: 'ipdc node queue' })
+          return { dropped }
+        }
+      }
+    },
+    /** From time to time. */
+    async tidy(): Promise<void> {
+      const { slots, reason } = capacity
+      if (slots === 0 && reason !== 'draining' && reason !== 'queue broken') await sendBack()
+    },
+  }
+}
+
+export type Desk = ReturnType<typeof createDesk>
