@@ -1,5 +1,6 @@
 /** Attempts that nobody will finish: their node is gone, was started again, or their lease ran out. */
 import type { Node } from '../cluster/members.ts'
+import type { Ms } from '../kind.ts'
 import { end, say } from './attempt.ts'
 import { again, charge } from './charge.ts'
 import { announce, bookOf, restart } from './credits.ts'
@@ -7,6 +8,9 @@ import type { Round } from './instruction.ts'
 import { expired } from './lease.ts'
 import { chargeOf } from './retry.ts'
 import type { Attempt } from './state.ts'
+
+/** A node that was started again says within it what it still holds, or nobody waits for it. @default 3_000 (ms) */
+const returnMs: Ms = 3_000
 
 /** Gives its task to others. Only one that was running is charged: a node's death is no fault of what merely waited there. */
 export function lose(round: Round, attempt: Attempt, why: string): void {
@@ -40,14 +44,29 @@ export function nodeChanged(round: Round, node: Node): void {
   if (book.attempts.size === 0) state.books.delete(node.id)
 }
 
-/** What ran under the old start is dead for certain. What waited may have survived in its queue: of pure jobs nobody waits to see. */
+/**
+ * What ran under the old start is dead for certain. What waited may have survived in its queue: its node tells, with its next beat,
+ * and goes on with it where nobody else was asked meanwhile. Of pure jobs nobody waits for that word for long.
+ */
 export function reborn(round: Round, id: string, boot: number): void {
-  const book = bookOf(round.state, id)
-  restart(round.state, book, boot)
+  const { state, now } = round
+  const book = bookOf(state, id)
+  restart(state, book, boot)
   book.beaten = false
-  for (const job of round.state.ring) if (job.refusals.delete(id)) round.state.version++
+  for (const job of state.ring) if (job.refusals.delete(id)) state.version++
   for (const attempt of [...book.attempts]) {
     if (attempt.boot >= boot || attempt.is === 'offered') continue
-    if (attempt.task.job.pure || attempt.is === 'running') lose(round, attempt, 'it was started again')
+    if (attempt.is === 'running') lose(round, attempt, 'it was started again')
+    else if (attempt.task.job.pure && attempt.until > now + returnMs) {
+      attempt.until = now + returnMs
+      state.leases.push(attempt.until, attempt)
+    }
+  }
+}
+
+/** A node has told all that it holds: what it had before its last start and did not name is gone. */
+export function missed(round: Round, id: string, boot: number): void {
+  for (const attempt of [...bookOf(round.state, id).attempts]) {
+    if (attempt.boot < boot && attempt.is !== 'offered') lose(round, attempt, 'it was started again')
   }
 }
