@@ -118,6 +118,11 @@ function treeOf(roots: ReadonlySet<number>): Process[] {
   })
 }
 
+/** CPU that one process has used, its threads' too. */
+export function cpuSecondsOf(pid: number): number {
+  return statOf(pid).ticks / ticksPerSecond
+}
+
 function statOf(pid: number): Stat {
   const field = fieldsOf(`/proc/${pid}/stat`)
   return { pid, parent: field(4), ticks: field(14) + field(15), started: field(22) }
