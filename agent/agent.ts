@@ -116,8 +116,8 @@ async function build(
     const member = members.get(node)
     return member === undefined ? undefined : certificates(member.certificate, clock.wall()).publicKey
   }
-  const sealer = createSealer({ domain, identity, boot, wall: clock.wall })
-  const opener = createOpener({ domain, self, wall: clock.wall, keyOf, certificates })
+  const sealer = createSealer({ domain, identity, boot, wall: clock.wall, bootOf: (node) => members.get(node)?.boot })
+  const opener = createOpener({ domain, self, boot, wall: clock.wall, keyOf, certificates })
 
   // --- what it holds of others' work
   // Companions share this machine's processors with us.

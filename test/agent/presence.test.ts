@@ -37,7 +37,7 @@ async function open(t: Test) {
   const listen = async (name: string) => {
     const heard: Message[] = []
     const waiters = new Set<() => void>()
-    const opener = createOpener({ domain, self: name, wall: time.wall, keyOf: () => undefined })
+    const opener = createOpener({ domain, self: name, boot: 1, wall: time.wall, keyOf: () => undefined })
     const ears = network.broker(name)
     t.teardown(() => ears.close())
     await ears.presence()

@@ -16,7 +16,7 @@ t.test('the latest word of each running attempt is told once a second; of one th
   const broker = network.broker(identity.id)
   t.teardown(() => broker.close())
   await broker.presence()
-  const opener = createOpener({ domain, self: identity.id, wall: Date.now, keyOf: () => identity.publicKey })
+  const opener = createOpener({ domain, self: identity.id, boot: 1, wall: Date.now, keyOf: () => identity.publicKey })
   const heard: Message[] = []
   let wake = () => {}
   const came = new Promise<void>((resolve) => {
@@ -26,7 +26,12 @@ t.test('the latest word of each running attempt is told once a second; of one th
     heard.push(opener.open(topic, bytes))
     wake()
   })
-  const progress = createProgress({ domain: domain.id, broker, sealer: createSealer({ domain, identity, boot: 1, wall: Date.now }), log: silent })
+  const progress = createProgress({
+    domain: domain.id,
+    broker,
+    sealer: createSealer({ domain, identity, boot: 1, wall: Date.now, bootOf: () => undefined }),
+    log: silent,
+  })
   t.teardown(() => progress.stop())
   const table = createTable()
   const offer = { coordinator: 'c', job: 'job-1', term: 2, stage: 'map', pure: true, kind: 'mr@1', body: new Uint8Array(0), attempt: 1 }

@@ -106,7 +106,7 @@ t.test('what a node says to itself goes round no broker', async (t) => {
   await peer.until('task.done')
   t.same(own, [
     { type: 'job.close', job: 'job-1', body: { how: 'done' } },
-    { type: 'task.done', ...header, body: { free: 5, tasks: [done('a')] } },
+    { type: 'task.done', ...header, body: { free: 5, at: 0, tasks: [done('a')] } },
   ])
   t.same(sender.sent, { 'task.done': 1 })
 })

@@ -55,6 +55,7 @@ export async function openAir(t: Test, clock: Clock): Promise<Air> {
     const opener = createOpener({
       domain,
       self: identity.id,
+      boot: 1,
       wall: clock.wall,
       keyOf: (node) => (node === self ? keyOfSelf : undefined),
     })
@@ -92,5 +93,5 @@ export async function openAir(t: Test, clock: Clock): Promise<Air> {
 
   const keyOfSelf = identity.publicKey
   const broker = await connect(self)
-  return { network, domain, root, identity, self, broker, sealer: createSealer({ domain, identity, boot: 1, wall: clock.wall }), peer }
+  return { network, domain, root, identity, self, broker, sealer: createSealer({ domain, identity, boot: 1, wall: clock.wall, bootOf: () => 1 }), peer }
 }

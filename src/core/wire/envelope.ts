@@ -26,6 +26,8 @@ const Envelope = v.strictObject({
   type: v.pipe(v.string(), v.maxLength(64)),
   src: name,
   dst: v.union([v.literal('*'), name]),
+  /** The start of `dst` that is meant: what was for another is never heard, so no window of replay has to outlive its process. */
+  dstBoot: v.exactOptional(count),
   job: v.exactOptional(name),
   term: v.exactOptional(count),
   boot: count,
@@ -45,6 +47,8 @@ export interface SealerOptions {
   readonly boot: number
   /** Wall clock, ms. */
   readonly wall: () => number
+  /** The start of another node, as its presence told. */
+  readonly bootOf: (node: NodeId) => number | undefined
 }
 
 export interface ToSeal<T extends MessageType> {
@@ -56,17 +60,20 @@ export interface ToSeal<T extends MessageType> {
 }
 
 export interface Sealer {
-  /** @throws TOO_LARGE over 64 KiB */
+  /** @throws TOO_LARGE over 64 KiB; UNREACHABLE for a node that was not heard of */
   seal<T extends MessageType>(type: T, message: ToSeal<T>): Uint8Array
 }
 
-export function createSealer({ domain, identity, boot, wall }: SealerOptions): Sealer {
+export function createSealer({ domain, identity, boot, wall, bootOf }: SealerOptions): Sealer {
   let seq = 0
   return {
     seal(type, { dst, job, term, body }) {
+      const dstBoot = dst === '*' ? undefined : bootOf(dst)
+      if (dst !== '*' && dstBoot === undefined) throw new IpdcError('UNREACHABLE', { message: `No presence of ${dst} was heard` })
       seq++
       const iat = wall()
-      const bytes = seal('message', encode({ domain: domain.id, type, src: identity.id, dst, job, term, boot, seq, iat, exp: iat + maxAgeMs, body }), identity)
+      const envelope = { domain: domain.id, type, src: identity.id, dst, dstBoot, job, term, boot, seq, iat, exp: iat + maxAgeMs, body }
+      const bytes = seal('message', encode(envelope), identity)
       if (bytes.length > maxMessageBytes) {
         throw new IpdcError('TOO_LARGE', {
           message: `A ${type} of ${bytes.length} bytes: at most ${maxMessageBytes} fit in a message`,
@@ -83,6 +90,8 @@ export function createSealer({ domain, identity, boot, wall }: SealerOptions): S
 export interface OpenerOptions {
   readonly domain: Domain
   readonly self: NodeId
+  /** Number of this start of the agent. */
+  readonly boot: number
   /** Wall clock, ms. */
   readonly wall: () => number
   /** Public key of a member that was heard of: from the certificate in its presence. */
@@ -151,11 +160,14 @@ function checkSender(signed: Signed, place: Topic, { wall, keyOf, certificates }
 }
 
 function keyInPresence({ payload }: Signed, wall: number, certificates: (bytes: Uint8Array, wall: number) => Certificate): Uint8Array {
-  const claimed = or('bad-envelope', () => decode(payload)) as { body?: { certificate?: unknown } | null } | null
+  const claimed = or('bad-envelope', () => decode(payload)) as { type?: unknown; iat?: unknown; body?: { certificate?: unknown } | null } | null
   const bytes = claimed?.body?.certificate
   if (!(bytes instanceof Uint8Array)) throw refusal('bad-certificate', 'a presence without a certificate')
+  // A will is sealed when its connection begins: the certificate may have been renewed since.
+  const { type, iat } = claimed ?? {}
+  const at = type === 'node.gone' && typeof iat === 'number' ? Math.min(iat, wall) : wall
   // A certificate of another node brings a key that did not sign.
-  return or('bad-certificate', () => certificates(bytes, wall)).publicKey
+  return or('bad-certificate', () => certificates(bytes, at)).publicKey
 }
 
 function readEnvelope({ keyId, payload }: Signed): Envelope {
@@ -168,9 +180,10 @@ function readEnvelope({ keyId, payload }: Signed): Envelope {
   return parsed.output
 }
 
-function checkAddress({ domain, type, src, dst, job }: Envelope, place: Topic, me: Pick<OpenerOptions, 'domain' | 'self'>): void {
+function checkAddress({ domain, type, src, dst, dstBoot, job }: Envelope, place: Topic, me: Pick<OpenerOptions, 'domain' | 'self' | 'boot'>): void {
   if (domain !== me.domain.id) throw refusal('foreign', `a message of the domain ${domain}`)
   if (dst !== '*' && dst !== me.self) throw refusal('not-for-me', `a message for ${dst}`)
+  if (dst === me.self && dstBoot !== me.boot) throw refusal('other-boot', `a message for start ${dstBoot ?? 'of any number'} of this node`)
   const home = placeOf(type)
   const agrees = place.domain === domain && (home === undefined || home === place.is) && (place.is === 'inbox') === (dst !== '*')
   const subject = place.is === 'presence' ? place.node === src : place.is === 'inbox' ? place.node === dst : place.is === 'events' && place.job === job

@@ -13,6 +13,7 @@ const reasons = {
   'bad-envelope': 'BAD_DATA',
   foreign: 'NOT_MEMBER',
   'not-for-me': 'REFUSED',
+  'other-boot': 'REFUSED',
   'topic-mismatch': 'BAD_TOPIC',
   'not-yet': 'REFUSED',
   expired: 'REFUSED',

@@ -37,8 +37,8 @@ const close = { dst: me.id, job: 'job-1', term: 1, body: { how: 'done' as const 
 /** A receiver that has heard of `peer`, on a clock of its own, and the peer's sealer. */
 function wire() {
   const clock = { wall: start }
-  const opener = createOpener({ domain, self: me.id, wall: () => clock.wall, keyOf: (node) => (node === peer.id ? peer.publicKey : undefined) })
-  const sealer = createSealer({ domain, identity: peer, boot: 7, wall: () => start })
+  const opener = createOpener({ domain, self: me.id, boot: 3, wall: () => clock.wall, keyOf: (node) => (node === peer.id ? peer.publicKey : undefined) })
+  const sealer = createSealer({ domain, identity: peer, boot: 7, wall: () => start, bootOf: (node) => (node === me.id ? 3 : undefined) })
   return { clock, opener, sealer }
 }
 
@@ -61,6 +61,7 @@ function altered(fields: Record<string, unknown>, by = peer): Uint8Array {
     type: 'job.close',
     src: by.id,
     dst: me.id,
+    dstBoot: 3,
     job: 'job-1',
     term: 1,
     boot: 7,
@@ -93,7 +94,7 @@ t.test('a message arrives as it was said', async (t) => {
 
 t.test('presence is believed from a stranger that shows its certificate, again and again', async (t) => {
   const { opener } = wire()
-  const unheard = createSealer({ domain, identity: stranger, boot: 1, wall: () => start })
+  const unheard = createSealer({ domain, identity: stranger, boot: 1, wall: () => start, bootOf: () => 3 })
   const topic = presenceTopic(domain.id, stranger.id)
   const bytes = unheard.seal('node.presence', { dst: '*', body: { ...presence, certificate: certificateOf(stranger) } })
   t.equal(opener.open(topic, bytes).src, stranger.id)
@@ -161,6 +162,8 @@ const cases: [RefusalReason, string, string, Uint8Array][] = [
   ['bad-envelope', 'an end before the beginning', inbox, altered({ exp: start - 1 })],
   ['foreign', 'another domain', inbox, altered({ domain: other.domain.id })],
   ['not-for-me', 'another addressee', inbox, altered({ dst: peer.id })],
+  ['other-boot', 'a start of before', inbox, altered({ dstBoot: 2 })],
+  ['other-boot', 'no start at all', inbox, altered({ dstBoot: undefined })],
   ['topic-mismatch', 'a command to all', inbox, altered({ dst: '*' })],
   ['topic-mismatch', 'a command on the topic of another', inboxTopic(domain.id, peer.id), altered({})],
   ['topic-mismatch', 'a command on the topic of another domain', inboxTopic(other.domain.id, me.id), altered({})],
@@ -222,11 +225,35 @@ t.test('a message holds for ten minutes on clocks ten minutes apart', async (t) 
 t.test('a member whose certificate ran out is a stranger', async (t) => {
   const { opener, clock } = wire()
   clock.wall = start + 31 * 86_400_000
-  const late = createSealer({ domain, identity: peer, boot: 1, wall: () => clock.wall })
+  const late = createSealer({ domain, identity: peer, boot: 1, wall: () => clock.wall, bootOf: () => 3 })
   t.equal(
     reasonOf(() => opener.open(presenceTopic(domain.id, peer.id), late.seal('node.presence', { dst: '*', body: presence }))),
     'bad-certificate',
   )
+})
+
+t.test('the will of a connection that outlived a certificate is heard: it held when it was sealed', async (t) => {
+  const { opener, sealer, clock } = wire()
+  const will = sealer.seal('node.gone', { dst: '*', body: { certificate: certificateOf(peer), closed: false } })
+  clock.wall = start + 31 * 86_400_000
+  t.equal(opener.open(presenceTopic(domain.id, peer.id), will).type, 'node.gone')
+})
+
+t.test('what was heard before a restart is not heard after it, though no window was kept', async (t) => {
+  const { opener, sealer } = wire()
+  const bytes = sealer.seal('job.close', close)
+  t.equal(opener.open(inbox, bytes).type, 'job.close')
+  const restarted = createOpener({ domain, self: me.id, boot: 4, wall: () => start, keyOf: () => peer.publicKey })
+  t.equal(
+    reasonOf(() => restarted.open(inbox, bytes)),
+    'other-boot',
+  )
+  const informed = createSealer({ domain, identity: peer, boot: 7, wall: () => start, bootOf: () => 4 })
+  t.equal(restarted.open(inbox, informed.seal('job.close', close)).type, 'job.close')
+})
+
+t.test('nothing is sealed for a node that was not heard of', async (t) => {
+  t.throws(() => wire().sealer.seal('job.close', { ...close, dst: stranger.id }), { code: 'UNREACHABLE' })
 })
 
 // --- Properties ---------------------------------------------------------------------------------
