@@ -92,6 +92,8 @@ export function createChecks(): Checks {
 
     said(event) {
       const { job, task, node, state } = event
+      // What was given up may be given back to who still has it.
+      if (state === 'adopted') over.delete(`${keyOf(event)} by ${node}`)
       if (state === 'running') running.add(`${job}/${task} by ${node}`)
       if (state === 'lost' || state === 'cancelled' || state === 'failed' || state === 'refused') over.add(`${keyOf(event)} by ${node}`)
     },

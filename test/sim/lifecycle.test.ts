@@ -27,6 +27,8 @@ const happens = [
   'partition',
   'node died',
   'node started again',
+  'queue survived',
+  'granted after a restart',
   'poisoned node',
   'coordinator killed',
   'attempt lost',

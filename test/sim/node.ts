@@ -3,7 +3,7 @@
  * every two seconds, and stops an attempt by itself before its lease ends. What it runs is decided by the body of the task.
  */
 import type { Ref } from '../../src/core/job/event.ts'
-import { type Moment, marginMs, untilOf } from '../../src/core/job/lease.ts'
+import { leaseMs, type Moment, marginMs, untilOf } from '../../src/core/job/lease.ts'
 import type { Failure, NodeId } from '../../src/core/kind.ts'
 import type { Agenda } from './agenda.ts'
 import type { Body } from './program.ts'
@@ -26,6 +26,8 @@ export interface Mutation {
 }
 
 export interface Held extends Offered {
+  /** It survived a restart of its node, and waits to be granted. */
+  asks?: boolean
   readonly pure: boolean
   is: 'waiting' | 'running'
   until: number
@@ -131,7 +133,10 @@ export function createNode({ id, room, slots, agenda, random, counts, tell, muta
       const until = rightOf(from, leaseMs) ?? 0
       for (const ref of held) {
         const own = node.held.get(keyOf(ref))
-        if (own !== undefined) own.until = Math.max(own.until, until)
+        if (own === undefined) continue
+        if (own.asks === true && until > 0) count(counts, 'granted after a restart')
+        if (until > 0) own.asks = false
+        own.until = Math.max(own.until, until)
       }
       for (const ref of noted) node.outbox.delete(keyOf(ref))
     },
@@ -143,14 +148,19 @@ export function createNode({ id, room, slots, agenda, random, counts, tell, muta
     beat,
     kill() {
       node.isUp = false
-      node.held.clear()
+      for (const held of node.held.values()) held.is = 'waiting'
     },
     start(keepsDisk) {
       node.isUp = true
       node.boot++
       seq = 0
       startedAt = agenda.now - random.whole(0, 100_000)
-      if (keepsDisk) return
+      if (keepsDisk) {
+        for (const [key, held] of node.held) node.held.set(key, { ...held, is: 'waiting', until: clock() + leaseMs - marginMs, asks: true })
+        if (node.held.size > 0) count(counts, 'queue survived')
+        return
+      }
+      node.held.clear()
       node.outbox.clear()
       node.blocks.clear()
     },
@@ -193,14 +203,14 @@ export function createNode({ id, room, slots, agenda, random, counts, tell, muta
   function startNext(): void {
     for (const [key, held] of node.held) {
       if (running() >= slots) return
-      if (held.is === 'running') continue
+      if (held.is === 'running' || held.asks === true) continue
       held.is = 'running'
       started(node, held)
       const { job, term, task, attempt } = held
       say({ is: 'started', job, term, tasks: [{ task, attempt }] })
       const { boot } = node
       agenda.after(random.whole(5, held.body.ms), () => {
-        if (node.boot === boot && node.held.get(key) === held) end(key, held)
+        if (node.isUp && node.boot === boot && node.held.get(key) === held) end(key, held)
       })
     }
   }
@@ -261,7 +271,7 @@ export function createNode({ id, room, slots, agenda, random, counts, tell, muta
   function checkLeases(): void {
     agenda.after(500, checkLeases)
     for (const [key, held] of node.held) {
-      if (held.until > clock() || (held.pure && held.is === 'running')) continue
+      if (!node.isUp || held.until > clock() || (held.pure && held.is === 'running')) continue
       count(counts, 'stopped by itself')
       node.held.delete(key)
       const { job, task, term, attempt } = held
