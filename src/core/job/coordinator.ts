@@ -21,6 +21,7 @@ import { createEar } from './hear.ts'
 import { type JobRecord, type Journal, maxClosed, type Opened, openJournals } from './journal.ts'
 import { leaseMs, serviceLeaseMs } from './lease.ts'
 import { next } from './lifecycle.ts'
+import { createManifest, type ManifestFields } from './manifest.ts'
 import { nameJob } from './name.ts'
 import { holdersOf } from './open.ts'
 import { type OpenJob, viewOfOpen } from './open-job.ts'
@@ -35,13 +36,6 @@ import { createWatch, over } from './watch.ts'
 export const maxOpenJobs = 64
 /** How often leases, pauses and takeovers are looked at while a job is open. @default 500 (ms) */
 const tickMs = 500
-
-/** What the agent signs for a job, once per start of the coordinator; it adds domain, submitter, limits and permissions. */
-export interface ManifestFields {
-  readonly job: JobId
-  /** Label: `mr@1`. */
-  readonly kind: string
-}
 
 export interface CoordinatorOptions {
   readonly self: NodeId
@@ -112,7 +106,7 @@ export function createCoordinator({
   const journals = openJournals({ dir, log, onStuck: hold })
   const open = new Map<JobId, OpenJob>()
   const past = createPast({ journals, max: limits.closedJobs ?? maxClosed, clock, log })
-  const post = createPost({ send, manifest: (job) => open.get(job)?.manifest, leaseMs })
+  const post = createPost({ send, manifest: (job) => open.get(job)?.manifest(), leaseMs })
   const carry = createCarry({ post, open, apply, tellClosed: (node, job) => past.isAsleep(job) || post.close(node, job, past.get(job)), log })
   const changes = createChanges(members)
   const hear = createEar({ apply, kindOf: (job) => open.get(job)?.kind, isWanted })
@@ -171,7 +165,7 @@ export function createCoordinator({
 
   function begin({ opened, kind, value, journal, term, resumed }: Beginning): void {
     const { job: id } = opened
-    const manifest = sign({ job: id, kind: opened.kind })
+    const manifest = createManifest({ job: id, kind: opened.kind, sign, wall: clock.wall })
     const watch = createWatch(() => viewNow(id))
     const drive = createDrive({
       id,

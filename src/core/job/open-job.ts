@@ -15,7 +15,7 @@ export interface OpenJob {
   readonly kind: JobKind
   readonly inputs: ReadonlySet<Cid>
   /** Signed; every offer carries it. */
-  readonly manifest: Uint8Array
+  readonly manifest: () => Uint8Array
   readonly journal: Journal
   readonly drive: Drive
   readonly watch: Watch
