@@ -4,6 +4,7 @@
  */
 import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
+import type { NodeStatus } from '../src/core/client/api.ts'
 import { socketOf } from '../src/core/client/home.ts'
 import { createMembers } from '../src/core/cluster/members.ts'
 import { type Coordinator, createCoordinator } from '../src/core/job/coordinator.ts'
@@ -19,6 +20,7 @@ import { createOpener, createSealer } from '../src/core/wire/envelope.ts'
 import type { Message, NodePresence } from '../src/core/wire/message.ts'
 import { plugins } from '../src/plugins/index.ts'
 import { createAir } from './air.ts'
+import { createAsking } from './asking.ts'
 import { openBase } from './base.ts'
 import { createBeats } from './beats.ts'
 import { type Capacity, createCapacity } from './capacity.ts'
@@ -27,6 +29,7 @@ import { startCompanions } from './companions.ts'
 import { openConnection } from './connection.ts'
 import { agentRoutes } from './control/agent-routes.ts'
 import { jobRoutes } from './control/job-routes.ts'
+import { queueRoutes } from './control/queue-routes.ts'
 import { listen } from './control/server.ts'
 import { storeRoutes, uploadPin } from './control/store-routes.ts'
 import { createInterest } from './credits.ts'
@@ -43,20 +46,20 @@ import { openJobs, resultPin } from './jobs.ts'
 import { createLoop } from './loop.ts'
 import { openMeter } from './meter.ts'
 import { createNeighbours } from './neighbours.ts'
+import { createOrders } from './orders.ts'
 import { maxResults, openOutbox } from './outbox.ts'
 import { createPlaces } from './places.ts'
 import { createPresence } from './presence.ts'
 import { createProgress } from './progress.ts'
-import { createMemoryQueue } from './queue/memory.ts'
+import { openQueue } from './queue/open.ts'
 import { createReading } from './reading.ts'
+import { openRecovery } from './recovery.ts'
 import { createRoom, mostPerSlot } from './room.ts'
 import { createRoute } from './route.ts'
 import { createSender } from './sender.ts'
 import { version } from './version.ts'
 import { createViews } from './views.ts'
 
-/** A manifest holds for this long, and is signed anew at each start: no offer of an old job starts anything. @default 30 days (ms) */
-const manifestMs = 30 * 24 * 3_600_000
 /** For the last words to reach the broker. @default 1_000 (ms) */
 const farewellMs = 1_000
 
@@ -123,7 +126,7 @@ async function build(
   // Companions share this machine's processors with us.
   const slots = config.slots ?? Math.max(1, Math.round(availableParallelism() / (1 + (companions ?? 0))))
   const room = createRoom()
-  const queue = createMemoryQueue({ limit: config.queue.limit ?? mostPerSlot * slots })
+  const queue = await openQueue({ config: config.queue, home, node: self, limit: mostPerSlot * slots, log: log.child({ room: 'queue' }) })
   undo.push(() => queue.close())
   const table = createTable(clock.now)
   const interest = createInterest()
@@ -172,8 +175,7 @@ async function build(
     members,
     store: (job) => createJobStore({ job, self, store, reader: reading.fetcher(self).reader, signal: stopping.signal }),
     send: (dst, type, { body, ...header }) => sender.send(dst, type, header, body),
-    sign: ({ job, kind }) =>
-      signManifest({ domain: domain.id, job, kind, node: self, limits: {}, permissions: {}, notAfter: clock.wall() + manifestMs }, identity),
+    sign: (fields) => signManifest({ ...fields, domain: domain.id, node: self, limits: {}, permissions: {} }, identity),
     complete: (root, job, signal) => reading.fetcher(self).fetch(root.cid, { pin: resultPin(job), signal }),
     changed: (job, is) => void air.follow(job, is),
     log: log.child({ room: 'job' }),
@@ -195,7 +197,9 @@ async function build(
     check,
     closed: () => (capacity.slots === 0 ? capacity.reason : undefined),
   })
-  const beats = createBeats({ table, queue, outbox, jobs, interest, sender, boot, free, clock, log })
+  const beats = createBeats({ table, queue, outbox, jobs, interest, sender, boot, free, decided: () => recovery.look(), clock, log })
+  const recovery = await openRecovery({ queue, table, jobs, tell: beats.beat, end: beats.end, clock, log })
+  undo.push(() => recovery.stop())
   const desk = createDesk({ queue, table, capacity, end: beats.end, clock, log })
   const hosts = createThreads()
   undo.push(() => hosts.close())
@@ -227,6 +231,14 @@ async function build(
   })
 
   // --- how others reach us
+  const status = (): NodeStatus => {
+    const { reason } = capacity
+    const { use } = config.queue
+    const { waiting, running, limit } = queue.size
+    const full = waiting + running >= places.room ? 'full' : undefined
+    return { node: self, now: capacity.slots, slots, reason: reason ?? full, queue: { use, waiting, running, limit } }
+  }
+  const asking = createAsking({ members, membership, clock })
   const gateway = await createGateway({
     store,
     host: config.gateway.host,
@@ -235,6 +247,8 @@ async function build(
     health: { node: self, boot },
     check: (headers, method, path) => checkRequest(headers, { method, path, self, domain, wall: clock.wall(), certificates }),
     holders: reading.holders,
+    tells: { '/status': status, '/queue': () => desk.list() },
+    obeys: { '/queue': createOrders({ self, boot, domain, certificates, desk, clock, log }) },
     log: log.child({ room: 'gateway' }),
   })
   undo.push(() => gateway.close())
@@ -290,10 +304,14 @@ async function build(
   await capacity.start()
   executor.start()
   queue.resize(capacity.slots)
-  queue.onChange(() => capacity.refresh())
+  queue.onChange((change) => {
+    if (change.is === 'lost') beats.lost(change.ids)
+    capacity.refresh()
+  })
   neighbours.start()
   await presence.start()
   beats.start()
+  await recovery.start()
   undo.push(async () => {
     beats.stop()
     await sender.flush(AbortSignal.timeout(farewellMs))
@@ -331,12 +349,15 @@ async function build(
     openJobs: () => coordinator.openJobs,
     members,
     clock,
+    status,
+    asking,
   })
   const control = await listen({
     socket: socketOf(home),
     routes: [
       ...agentRoutes({ view: views.agent, nodes: views.nodes, stop, session: idle.session }),
       ...jobRoutes({ coordinator, store, self }),
+      ...queueRoutes({ self, desk, asking }),
       ...storeRoutes({ store, reader: reading.fetcher(self).reader }),
     ],
     log: log.child({ room: 'control' }),

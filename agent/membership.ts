@@ -18,7 +18,11 @@ export interface Membership {
   readonly root?: Identity
 }
 
+/** Whoever has it may order other nodes about: pause them, drop what they hold. The node that holds the root key has it. */
+export const operatorRole = 'operator'
+
 const roles = ['node', 'submitter']
+const founderRoles = [...roles, operatorRole]
 
 /** @throws NOT_MEMBER the certificate does not hold; BAD_CONFIG, IO */
 export async function openMembership(home: string, wall: number): Promise<Membership> {
@@ -28,7 +32,7 @@ export async function openMembership(home: string, wall: number): Promise<Member
   let certificate = await readDocument(path)
   if (own.root !== undefined && (certificate === undefined || isOld(certificate, own.domain, wall))) {
     await rm(path, { force: true })
-    await createFileOnce(path, issueCertificate({ domain: own.domain, root: own.root, node: identity, roles, wall }))
+    await createFileOnce(path, issueCertificate({ domain: own.domain, root: own.root, node: identity, roles: founderRoles, wall }))
     certificate = await readDocument(path)
   }
   if (certificate === undefined) throw new IpdcError('NOT_MEMBER', { message: `${home} has no certificate of the domain "${own.domain.name}"` })
@@ -37,11 +41,11 @@ export async function openMembership(home: string, wall: number): Promise<Member
   return { ...own, identity, certificate: new Uint8Array(certificate) }
 }
 
-/** At two thirds of its life, or when it does not hold: who has the root key is not shut out of its own domain. */
+/** At two thirds of its life, or when it does not hold, or lacks a role: who has the root key is not shut out of its own domain. */
 function isOld(bytes: Uint8Array, domain: Domain, wall: number): boolean {
   try {
-    const { notBefore, notAfter } = readCertificate(bytes, domain, wall)
-    return wall > notBefore + ((notAfter - notBefore) * 2) / 3
+    const { notBefore, notAfter, roles } = readCertificate(bytes, domain, wall)
+    return !founderRoles.every((role) => roles.includes(role)) || wall > notBefore + ((notAfter - notBefore) * 2) / 3
   } catch {
     return true
   }
@@ -57,7 +61,7 @@ async function found(home: string) {
 export async function throwAway(home: string, wall: number): Promise<Required<Membership>> {
   const identity = await openIdentity(join(home, 'identity.key'))
   const { domain, root } = foundDomain('throw-away')
-  return { domain, root, identity, certificate: issueCertificate({ domain, root, node: identity, roles, wall }) }
+  return { domain, root, identity, certificate: issueCertificate({ domain, root, node: identity, roles: founderRoles, wall }) }
 }
 
 /** Makes a fresh home a member: a key of its own, the domain's document, a certificate. */

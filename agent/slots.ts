@@ -85,7 +85,9 @@ function stopped({ isOutboxFull }: Past, { isDraining, isPaused, isQueueBroken, 
 type Means = Pick<Past, 'others' | 'idleBytes' | 'taskBytes' | 'isOutboxFull'>
 
 function measure(past: Past | undefined, { othersCores, memory, running, outbox }: Sample): Means {
-  const others = past === undefined ? othersCores : past.others + weight * (othersCores - past.others)
+  // Of a first, short look little can be said.
+  const before = past?.others ?? 0
+  const others = before + weight * (othersCores - before)
   const idleBytes = running === 0 || past === undefined ? Math.min(memory.own, past?.idleBytes ?? memory.own) : past.idleBytes
   const seen = running > 0 ? Math.max(leastTaskBytes, (memory.own - idleBytes) / running) : (past?.taskBytes ?? leastTaskBytes)
   const taskBytes = past === undefined ? seen : past.taskBytes + weight * (seen - past.taskBytes)

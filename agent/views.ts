@@ -1,9 +1,10 @@
 /** What a client sees of this agent and of its domain. */
-import type { AgentView, NodeView } from '../src/core/client/api.ts'
+import type { AgentView, NodeStatus, NodeView } from '../src/core/client/api.ts'
 import type { Members } from '../src/core/cluster/members.ts'
 import type { NodeId } from '../src/core/kind.ts'
 import type { Clock, Queue, Store } from '../src/core/ports.ts'
 import { isReason } from '../src/core/reasons.ts'
+import type { Asking } from './asking.ts'
 import type { Connection } from './connection.ts'
 import type { Health } from './health.ts'
 import type { Membership } from './membership.ts'
@@ -27,6 +28,9 @@ export interface ViewsOptions {
   readonly openJobs: () => number
   readonly members: Members
   readonly clock: Clock
+  /** Of this node. */
+  readonly status: () => NodeStatus
+  readonly asking: Pick<Asking, 'statuses'>
 }
 
 export function createViews(options: ViewsOptions) {
@@ -62,8 +66,11 @@ export function createViews(options: ViewsOptions) {
     }
   }
 
-  const nodes = async (): Promise<NodeView[]> => {
-    const own = await agent()
+  /** With `asks`, each tells how it is just now, if it answers. */
+  const nodes = async (asks: boolean): Promise<NodeView[]> => {
+    const others = asks ? members.list().filter(({ id, state }) => id !== self && state !== 'gone') : []
+    const [own, told] = await Promise.all([agent(), options.asking.statuses(others)])
+    const tells = (id: NodeId) => (id === self ? options.status() : told.get(id))
     return members
       .list()
       .map(({ id, name, state, addresses, slots, now = slots, reason, room, kinds, labels, engines, memory, version, boot, seenAt }) => ({
@@ -75,6 +82,7 @@ export function createViews(options: ViewsOptions) {
         slots,
         now,
         ...(isReason(reason) ? { reason } : {}),
+        ...newest(tells(id)),
         room,
         kinds,
         labels,
@@ -89,4 +97,11 @@ export function createViews(options: ViewsOptions) {
   }
 
   return { agent, nodes }
+}
+
+/** Its own word counts for more than its presence, also where it says that nothing holds it back any more. */
+function newest(told: NodeStatus | undefined): Pick<NodeView, 'now' | 'slots' | 'queue' | 'reason'> | undefined {
+  if (told === undefined) return undefined
+  const { now, slots, queue, reason } = told
+  return { now, slots, queue, reason }
 }

@@ -4,7 +4,7 @@ import type { Route } from './server.ts'
 
 export interface AgentRoutesOptions {
   readonly view: () => Promise<AgentView>
-  readonly nodes: () => Promise<NodeView[]>
+  readonly nodes: (asks: boolean) => Promise<NodeView[]>
   readonly stop: (now: boolean) => void
   /** A client that needs this domain is here until the signal. */
   readonly session: (signal: AbortSignal) => void
@@ -13,7 +13,7 @@ export interface AgentRoutesOptions {
 export function agentRoutes({ view, nodes, stop, session }: AgentRoutesOptions): Route[] {
   return [
     { method: 'GET', path: /^\/v1\/agent$/, answer: async () => ({ json: await view() }) },
-    { method: 'GET', path: /^\/v1\/nodes$/, answer: async () => ({ json: await nodes() }) },
+    { method: 'GET', path: /^\/v1\/nodes$/, answer: async ({ query }) => ({ json: await nodes(query.has('status')) }) },
     {
       method: 'POST',
       path: /^\/v1\/agent\/stop$/,

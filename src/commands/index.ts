@@ -12,6 +12,7 @@ export const COMMANDS = {
   'job:cancel': () => import('./job/cancel.ts'),
   'node:list': () => import('./node/list.ts'),
   'node:show': () => import('./node/show.ts'),
+  'node:queue': () => import('./node/queue.ts'),
   'store:add': () => import('./store/add.ts'),
   'store:get': () => import('./store/get.ts'),
   'store:cat': () => import('./store/cat.ts'),
@@ -24,6 +25,6 @@ export type CommandId = keyof typeof COMMANDS
 export const TOPICS = {
   mr: { description: 'MapReduce: count words of any amount of text' },
   job: { description: 'See, watch and end jobs; get their results' },
-  node: { description: 'See the nodes of the domain' },
+  node: { description: 'See the nodes of the domain, and what waits there' },
   store: { description: 'Put files in and get them out, by content address' },
 }

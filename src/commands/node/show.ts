@@ -1,10 +1,9 @@
 /** `ipdc node show NODE`: one node, whole; of this home's own also what its agent knows of itself. */
 
 import type { AgentView, NodeView } from '../../core/client/api.ts'
-import { IpdcError } from '../../core/errors.ts'
 import { bytesText, durationText } from '../base/amounts.ts'
 import { optional } from '../base/args.ts'
-import { nearest } from '../base/nearest.ts'
+import { findNode, holdText, queueText, slotsText } from '../base/node.ts'
 import { sheet } from '../base/table.ts'
 import { BaseCommand } from '../base.ts'
 
@@ -16,23 +15,10 @@ export default class NodeShow extends BaseCommand {
   async run(): Promise<NodeView> {
     const { args } = await this.parse(NodeShow)
     const { client } = await this.connect()
-    const node = find(await client.nodes(), args.node)
+    const node = findNode(await client.nodes({ status: true }), args.node, 'ipdc node show')
     this.print(sheet([...linesOf(node), ...(node.agent === undefined ? [] : ownLines(node.agent))], this.out))
     return node
   }
-}
-
-/** @throws NOT_FOUND; USAGE where it could be more than one */
-function find(nodes: readonly NodeView[], wanted: string | undefined): NodeView {
-  const found = nodes.filter(({ self, id, name }) => (wanted === undefined ? self : name === wanted || id.startsWith(wanted)))
-  const [node, another] = found
-  if (another !== undefined) throw new IpdcError('USAGE', { message: `"${wanted}" is more than one node`, hint: `ipdc node show ${another.id}` })
-  if (node !== undefined) return node
-  const near = nearest(
-    wanted ?? '',
-    nodes.map(({ name }) => name),
-  )
-  throw new IpdcError('NOT_FOUND', { message: `No node "${wanted}" in this domain`, hint: near === undefined ? 'ipdc node list' : `ipdc node show ${near}` })
 }
 
 function linesOf(node: NodeView): [string, string | undefined][] {
@@ -41,7 +27,9 @@ function linesOf(node: NodeView): [string, string | undefined][] {
     ['id', node.id],
     ['state', node.state],
     ['seen', `${node.seenSeconds.toFixed(1)} s ago`],
-    ['slots', `${node.slots}, room for ${node.room} tasks`],
+    ['slots', `${slotsText(node)}, room for ${node.room} tasks`],
+    ['takes', holdText(node).replace('takes ', '')],
+    ['held', node.self ? undefined : queueText(node)],
     ['memory', bytesText(node.memory)],
     ['kinds', node.kinds.join(' ')],
     ['labels', node.labels.join(' ')],

@@ -70,7 +70,7 @@ export interface NodeStatus {
   readonly now: number
   readonly slots: number
   /** Why it takes nothing, or less than it could. */
-  readonly reason?: Reason
+  readonly reason?: Reason | undefined
   readonly queue: { readonly use: string; readonly waiting: number; readonly running: number; readonly limit: number }
 }
 
@@ -84,7 +84,7 @@ export interface NodeView {
   readonly slots: number
   /** At once now. */
   readonly now: number
-  readonly reason?: Reason
+  readonly reason?: Reason | undefined
   /** Tasks it takes at once, waiting and running. */
   readonly room: number
   /** As it told just now: only where it was asked and answered. */

@@ -4,14 +4,19 @@
  */
 import { dirname } from 'node:path'
 import type { Address } from '../cids.ts'
-import type { AgentView, Artifact, Entry, JobEvent, JobView, NodeView, Submit } from './api.ts'
+import type { AgentView, Artifact, Entry, JobEvent, JobView, NodeView, QueueEntry, QueueOrder, Submit } from './api.ts'
 import { ask, askBytes, askJson, askLines, type Patience, type Question } from './http.ts'
 import { silentError } from './silent.ts'
 
 export interface Client {
   readonly socket: string
   agent(): Promise<AgentView>
-  nodes(): Promise<NodeView[]>
+  /** With `status`, each member is asked how full it is; one that does not answer is told of as its presence has it. */
+  nodes(options?: { readonly status?: boolean }): Promise<NodeView[]>
+  /** What the queue of a node holds, in the order in which it runs. `node` is its id. @throws NOT_FOUND, UNREACHABLE */
+  queue(node: string): Promise<QueueEntry[]>
+  /** @throws NOT_FOUND, UNREACHABLE, REFUSED another node's, and this one is no operator */
+  order(node: string, order: QueueOrder): Promise<{ readonly dropped: number }>
   /** Resolves once the job is on disk: from then on it outlives whoever asked for it. @throws BAD_DATA, NO_NODES, DISK_FULL */
   submit(job: Submit): Promise<string>
   /** Newest first. */
@@ -75,7 +80,9 @@ export function createClient(socket: string, { home = dirname(socket), answerMs 
   return {
     socket,
     agent: () => soon({ path: '/v1/agent' }),
-    nodes: () => soon({ path: '/v1/nodes' }),
+    nodes: ({ status = false } = {}) => soon({ path: '/v1/nodes', query: { status: status ? 1 : undefined } }),
+    queue: (node) => soon({ path: queuePath(node) }),
+    order: (node, order) => soon({ method: 'POST', path: queuePath(node), json: order }),
     submit: async (job) => (await askJson<{ id: string }>(socket, { method: 'POST', path: '/v1/jobs', json: job })).id,
     jobs: () => soon({ path: '/v1/jobs' }),
     job: (id) => soon({ path: jobPath(id) }),
@@ -91,6 +98,10 @@ export function createClient(socket: string, { home = dirname(socket), answerMs 
     stop: async ({ now = false } = {}) => void (await ask(socket, { method: 'POST', path: '/v1/agent/stop', json: { now }, patience })).resume(),
     session: () => openSession(socket, patience),
   }
+}
+
+function queuePath(node: string): string {
+  return `/v1/nodes/${encodeURIComponent(node)}/queue`
 }
 
 function jobPath(id: string): string {

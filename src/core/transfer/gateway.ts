@@ -5,13 +5,15 @@
  *   GET|HEAD /ipfs/{cid}?format=raw            one block; Range
  *   GET|HEAD /ipfs/{cid}[/path]?format=car     a CAR: dag-scope=block|entity|all, entity-bytes=from:to
  *   GET      /holders/{cid}                    members only: JSON of [{node, url}]; 404 where no job names that CID
+ *   GET      /status, /queue …                 members only: JSON, whatever the agent tells under that path
+ *   POST     /queue …                          an order of a member, JSON: whom the agent obeys is its own matter
  *   GET      /health                           anybody: JSON of {node, boot}
  */
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { type Cid, isCid } from '../cids.ts'
-import { codeOf, IpdcError, wrap } from '../errors.ts'
+import { codeOf, IpdcError, rowOf, toFailure, wrap } from '../errors.ts'
 import { createServer } from '../http.ts'
 import type { NodeId } from '../kind.ts'
 import type { Log } from '../log.ts'
@@ -25,6 +27,9 @@ import { type Wanted, wanted } from './wanted.ts'
 
 /** Connections at once, at most. */
 const maxConnections = 256
+/** Of an order. @default 4_096 (bytes) */
+const maxOrderBytes = 4_096
+
 export interface GatewayOptions {
   readonly store: Store
   readonly host: string
@@ -37,11 +42,22 @@ export interface GatewayOptions {
   /** Undefined where this node's jobs name no such CID. */
   readonly holders: (cid: Cid) => Promise<readonly Holder[] | undefined>
   readonly health: { readonly node: NodeId; readonly boot: number }
+  /** What members are told, by path. */
+  readonly tells?: Readonly<Record<string, () => unknown>>
+  /** What is done for members, by path. It checks by itself who asks. @throws what goes back to them */
+  readonly obeys?: Readonly<Record<string, (order: Order) => Promise<unknown>>>
   readonly log: Log
   /** A request must be here whole within it. @default 10_000 (ms) */
   readonly headersMs?: number
   /** A response nobody takes a byte of for so long is given up. @default 60_000 (ms) */
   readonly idleMs?: number
+}
+
+export interface Order {
+  readonly headers: IncomingHttpHeaders
+  readonly method: string
+  readonly path: string
+  readonly body: Uint8Array
 }
 
 export interface Gateway {
@@ -70,6 +86,8 @@ export async function createGateway({
   check,
   holders,
   health,
+  tells = {},
+  obeys = {},
   log,
   headersMs = 10_000,
   idleMs = 60_000,
@@ -104,12 +122,14 @@ export async function createGateway({
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = request.url ?? ''
+    if (request.method === 'POST' && Object.hasOwn(obeys, path)) return obey(request, response, path)
     if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(request, response, 405, 'Only GET and HEAD')
     if (request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0)
       return refuse(request, response, 413, 'No body, please')
     if (path === '/health') return reply(request, response, json(health))
     const isBlock = path.startsWith('/ipfs/')
-    if (!isBlock && !path.startsWith('/holders/')) return refuse(request, response, 404, 'Not a path of this gateway')
+    const tell = Object.hasOwn(tells, path) ? tells[path] : undefined
+    if (!isBlock && tell === undefined && !path.startsWith('/holders/')) return refuse(request, response, 404, 'Not a path of this gateway')
     if (!(isBlock && isOpenTo(request, open))) {
       try {
         await check(request.headers, request.method, path)
@@ -118,7 +138,29 @@ export async function createGateway({
         return refuse(request, response, codeOf(error) === 'BAD_SIGNATURE' ? 401 : 403, 'For members of the domain only')
       }
     }
+    if (tell !== undefined) return reply(request, response, json(await tell()))
     await reply(request, response, isBlock ? await blocks(request, wanted(path, request.headers.accept)) : await holdersOf(path.slice('/holders/'.length)))
+  }
+
+  /** An order is small, and wholly here before anything is made of it. */
+  async function obey(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+    const pieces: Uint8Array[] = []
+    let length = 0
+    for await (const piece of request as AsyncIterable<Uint8Array>) {
+      pieces.push(piece)
+      length += piece.length
+      if (length > maxOrderBytes) return refuse(request, response, 413, 'Too long for an order')
+    }
+    try {
+      const done = await obeys[path]?.({ headers: request.headers, method: 'POST', path, body: Buffer.concat(pieces) })
+      await reply(request, response, json(done ?? {}))
+    } catch (error) {
+      const failure = toFailure(error)
+      // Strangers shall not fill the log.
+      const say = failure.code === 'NOT_MEMBER' || failure.code === 'BAD_SIGNATURE' ? log.debug : log.warn
+      say.call(log, { path, from: request.socket.remoteAddress, err: error }, 'order not carried out')
+      await reply(request, response, { ...json(failure), status: statusOf(failure.code) })
+    }
   }
 
   async function holdersOf(cid: string): Promise<Answer> {
@@ -273,6 +315,11 @@ function probe(format: 'raw' | 'car'): Answer {
     }
   const headers = common('/ipfs/bafkqaaa', ['bafkqaaa'], 'W/"bafkqaaa.car"', 'bafkqaaa.car')
   return { status: 200, headers: { ...headers, 'content-type': 'application/vnd.ipld.car; version=1; order=dfs; dups=n' }, body: emptyCar }
+}
+
+function statusOf(code: string): number {
+  const byExit: Record<number, number> = { 2: 400, 65: 400, 66: 404, 75: 409, 77: 403 }
+  return byExit[rowOf(code).exit] ?? 500
 }
 
 function json(value: unknown): Answer {

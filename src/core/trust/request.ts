@@ -1,7 +1,9 @@
 /**
  * HTTP between members: each request is signed for one method, one path, one node and one minute, and carries the sender's
- * certificate, so that a node can serve a member it has never heard of.
+ * certificate, so that a node can serve a member it has never heard of. One that brings a body, to change something, is signed for
+ * that body too, for one start of the node, and with a number of its own: it counts once.
  */
+import { createHash, randomBytes } from 'node:crypto'
 import * as v from 'valibot'
 import { decode, encode } from '../cbor.ts'
 import { codeOf, IpdcError } from '../errors.ts'
@@ -9,6 +11,7 @@ import { type NodeId, namePattern } from '../kind.ts'
 import { type Certificate, maxCertificateBytes, readCertificate } from './certificate.ts'
 import type { Domain } from './domain.ts'
 import type { Identity } from './identity.ts'
+import type { Once } from './once.ts'
 import { open, seal } from './signed.ts'
 
 /** How long a signed request holds, and how far ahead the sender's clock may be. @default 60_000 (ms) */
@@ -18,7 +21,18 @@ const maxRequestBytes = 4096
 const name = v.pipe(v.string(), v.regex(namePattern))
 const time = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 
-const Request = v.strictObject({ domain: name, method: v.string(), path: v.string(), dst: name, iat: time, exp: time })
+const Request = v.strictObject({
+  domain: name,
+  method: v.string(),
+  path: v.string(),
+  dst: name,
+  iat: time,
+  exp: time,
+  /** Of a request with a body: its SHA-256, the start of `dst` that it is for, and a number by chance. In hex. */
+  body: v.exactOptional(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
+  boot: v.exactOptional(time),
+  nonce: v.exactOptional(v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/))),
+})
 
 export interface RequestToSign {
   readonly method: string
@@ -30,11 +44,14 @@ export interface RequestToSign {
   readonly certificate: Uint8Array
   /** Now, in ms since 1970. */
   readonly wall: number
+  /** What it brings, and the start of `dst` that it is for. */
+  readonly order?: { readonly body: Uint8Array; readonly boot: number }
 }
 
 /** Headers to send. */
-export function signRequest({ method, path, dst, domain, by, certificate, wall }: RequestToSign): Record<string, string> {
-  const signed = seal('request', encode({ domain: domain.id, method, path, dst, iat: wall, exp: wall + requestMs }), by)
+export function signRequest({ method, path, dst, domain, by, certificate, wall, order }: RequestToSign): Record<string, string> {
+  const once = order && { body: hashOf(order.body), boot: order.boot, nonce: randomBytes(16).toString('hex') }
+  const signed = seal('request', encode({ domain: domain.id, method, path, dst, iat: wall, exp: wall + requestMs, ...once }), by)
   return { authorization: `Ipdc ${base64(signed)}`, 'ipdc-certificate': base64(certificate) }
 }
 
@@ -48,14 +65,36 @@ export interface RequestToCheck {
   readonly certificates?: (bytes: Uint8Array, wall: number) => Certificate
 }
 
+export interface OrderToCheck extends RequestToCheck {
+  readonly body: Uint8Array
+  readonly boot: number
+  readonly once: Once
+}
+
 /** Who asks. @throws NOT_MEMBER unsigned, no certificate of this domain, out of its minute; BAD_SIGNATURE not by that member, or for another request */
-export function checkRequest(
-  headers: Readonly<Record<string, string | readonly string[] | undefined>>,
+export function checkRequest(headers: Headers, asked: RequestToCheck): NodeId {
+  return read(headers, asked).certificate.node
+}
+
+/** Whose order it is, which counts this once. @throws NOT_MEMBER, BAD_SIGNATURE as above, or for another body or start, or used before; BUSY */
+export function checkOrder(headers: Headers, asked: OrderToCheck): Certificate {
+  const { certificate, request } = read(headers, asked)
+  if (request.nonce === undefined || request.body !== hashOf(asked.body) || request.boot !== asked.boot) {
+    throw new IpdcError('BAD_SIGNATURE', { message: 'Signed for another body, or for another start of this node' })
+  }
+  asked.once.use(`${certificate.node} ${request.nonce}`, request.exp, asked.wall)
+  return certificate
+}
+
+type Headers = Readonly<Record<string, string | readonly string[] | undefined>>
+
+function read(
+  headers: Headers,
   { method, path, self, domain, wall, certificates }: RequestToCheck,
-): NodeId {
-  const read = certificates ?? ((bytes: Uint8Array) => readCertificate(bytes, domain, wall))
+): { readonly certificate: Certificate; readonly request: v.InferOutput<typeof Request> } {
+  const certificateOf = certificates ?? ((bytes: Uint8Array) => readCertificate(bytes, domain, wall))
   try {
-    const certificate = read(fromHeader(headers['ipdc-certificate'], maxCertificateBytes), wall)
+    const certificate = certificateOf(fromHeader(headers['ipdc-certificate'], maxCertificateBytes), wall)
     const signed = fromHeader(headers.authorization, maxRequestBytes, 'Ipdc ')
     const { payload } = open(signed, 'request', (keyId) => (keyId === certificate.node ? certificate.publicKey : undefined), maxRequestBytes)
     const request = v.parse(Request, decode(payload))
@@ -68,13 +107,17 @@ export function checkRequest(
         hint: `Set the clocks: these machines differ by about ${Math.round(Math.abs(wall - request.iat) / 1000)} s`,
       })
     }
-    return certificate.node
+    return { certificate, request }
   } catch (error) {
     const code = codeOf(error)
     if (code === 'NOT_MEMBER' || code === 'BAD_SIGNATURE') throw error
     // A request that cannot be read is one of no member: the answer is the same, and says no more.
     throw new IpdcError('NOT_MEMBER', { message: `Not a signed request of a member: ${(error as Error).message}`, cause: error })
   }
+}
+
+function hashOf(body: Uint8Array): string {
+  return createHash('sha256').update(body).digest('hex')
 }
 
 function fromHeader(value: string | readonly string[] | undefined, maxBytes: number, prefix = ''): Uint8Array {

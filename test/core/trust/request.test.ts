@@ -4,7 +4,8 @@ import { codeOf } from '../../../src/core/errors.ts'
 import { createCertificateReader, issueCertificate } from '../../../src/core/trust/certificate.ts'
 import { foundDomain } from '../../../src/core/trust/domain.ts'
 import { createIdentity } from '../../../src/core/trust/identity.ts'
-import { checkRequest, requestMs, signRequest } from '../../../src/core/trust/request.ts'
+import { createOnce } from '../../../src/core/trust/once.ts'
+import { checkOrder, checkRequest, requestMs, signRequest } from '../../../src/core/trust/request.ts'
 import { seeded } from '../../fixtures/seed.ts'
 
 const { domain, root } = foundDomain('lab')
@@ -60,4 +61,29 @@ t.test('no garbage in the headers gets in, and nothing but our errors comes out'
     ),
     seeded(300),
   )
+})
+
+const body = new TextEncoder().encode('{"do":"pause"}')
+const orderToSign = { ...toSign, method: 'POST', path: '/queue', order: { body, boot: 7 } }
+const orderToCheck = () => ({ ...toCheck, method: 'POST', path: '/queue', body, boot: 7, once: createOnce() })
+
+t.test('an order tells whose it is and with which roles, and counts once', async (t) => {
+  const signed = signRequest(orderToSign)
+  const check = orderToCheck()
+  t.match(checkOrder(signed, check), { node: asks.id, roles: ['worker'] })
+  t.throws(() => checkOrder(signed, check), { code: 'BAD_SIGNATURE', message: /before/ })
+  t.ok(checkOrder(signRequest(orderToSign), check), 'the same order, given again, is another')
+})
+
+t.test('an order holds for one body and one start of the node', async (t) => {
+  const signed = signRequest(orderToSign)
+  t.throws(() => checkOrder(signed, { ...orderToCheck(), body: new TextEncoder().encode('{"do":"resume"}') }), { code: 'BAD_SIGNATURE' })
+  t.throws(() => checkOrder(signed, { ...orderToCheck(), boot: 8 }), { code: 'BAD_SIGNATURE' })
+  t.throws(() => checkOrder(signed, { ...orderToCheck(), path: '/other' }), { code: 'BAD_SIGNATURE' })
+  t.throws(() => checkOrder(signRequest({ ...toSign, method: 'POST', path: '/queue' }), orderToCheck()), { code: 'BAD_SIGNATURE' }, 'signed for no body')
+})
+
+t.test('an order that is late counts no more, so none need be remembered longer than it holds', async (t) => {
+  const signed = signRequest(orderToSign)
+  t.throws(() => checkOrder(signed, { ...orderToCheck(), wall: wall + requestMs + 1 }), { code: 'NOT_MEMBER' })
 })
