@@ -1,0 +1,70 @@
+/** New jobs: an id that is there already adds nothing and says so; the others go in line, or wait for their time. */
+import type { IQueueBackend, JobJson } from 'bullmq'
+import type { Access } from './access.ts'
+import { placeAt } from './delaying.ts'
+import { NotSupportedError } from './errors.ts'
+import { findJob, type Place, placeInLine } from './jobs.ts'
+import { numberOf } from './queue.ts'
+import { perQueue } from './schema.ts'
+import type { Turn } from './turn.ts'
+
+type ParentOptions = Parameters<IQueueBackend['addJob']>[2]
+
+export function adding({ run }: Access): Pick<IQueueBackend, 'addJob' | 'addJobs'> {
+  return {
+    async addJob(job, jobId, parentOptions) {
+      supported(job, parentOptions)
+      return run((turn) => add(turn, job, jobId))
+    },
+    async addJobs(entries) {
+      for (const { job, parentKeyOpts } of entries) supported(job, parentKeyOpts)
+      return run((turn) => entries.map(({ job, jobId }) => add(turn, job, jobId)))
+    },
+  }
+}
+
+/** Nothing that a job asks for is left out in silence. */
+function supported(job: JobJson, parentOptions: ParentOptions): void {
+  if (job.deduplicationId !== undefined || job.opts.deduplication !== undefined) throw new NotSupportedError('De-duplication (`opts.deduplication`)')
+  if (job.parentKey !== undefined || job.opts.parent !== undefined) throw new NotSupportedError('A flow (`opts.parent`)')
+  if (parentOptions?.addToWaitingChildren || parentOptions?.parentKey) throw new NotSupportedError('A flow')
+  if (job.repeatJobKey !== undefined || 'repeat' in job.opts) throw new NotSupportedError('A job scheduler (`opts.repeat`)')
+}
+
+const insertJob = 'INSERT INTO job (n, q, state, a, b, id, own, ts, delay, prio) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
+const insertBody = 'INSERT INTO body (n, name, data, opts) VALUES (?, ?, ?, ?)'
+
+function add(turn: Turn, job: JobJson, given: string | undefined): string {
+  const { sql, queue } = turn
+  const count = turn.nextId()
+  turn.maxEvents()
+  const id = given ? given : String(count)
+  if (given && findJob(turn, given) !== undefined) {
+    turn.say('duplicated', given)
+    return given
+  }
+  const n = queue.q * perQueue + count
+  const { opts, timestamp } = job
+  const delay = opts.delay ?? 0
+  const place = placeOf(turn, job)
+  sql.run(insertJob, n, queue.q, place.state, place.a, place.b, id, numberOf(queue, id) === n ? null : 1, timestamp, delay, opts.priority ?? 0)
+  sql.run(insertBody, n, job.name, job.data, JSON.stringify(opts))
+  turn.move(undefined, place.state)
+  turn.say('added', id, job.name)
+  if (isDelayed(job)) {
+    turn.delayed(place.a)
+    turn.say('delayed', id, String(place.a))
+  } else turn.say('waiting', id)
+  return id
+}
+
+function isDelayed({ opts }: JobJson): boolean {
+  return typeof opts.delay === 'number' && opts.delay > 0
+}
+
+function placeOf(turn: Turn, job: JobJson): Place {
+  const { delay, priority, lifo } = job.opts
+  if (isDelayed(job)) return placeAt(turn, job.timestamp + (delay ?? 0))
+  if (priority) return placeInLine(turn, priority, 'back')
+  return placeInLine(turn, 0, lifo ? 'front' : 'back')
+}

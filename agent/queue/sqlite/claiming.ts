@@ -1,0 +1,76 @@
+/** A worker takes the next job: what is due is put in line first, then the first in line is its own until the lock runs out. */
+import type { IQueueBackend, JobJson } from 'bullmq'
+import type { Access, BackendOptions } from './access.ts'
+import { promoteDue } from './delaying.ts'
+import { firstJob, setMore, toJson, type WholeRow } from './jobs.ts'
+import { limitedFor, useLimit } from './limits.ts'
+import { isMaxed, isPaused } from './queue.ts'
+import { ACTIVE, DELAYED, PRIORITIZED, WAIT } from './schema.ts'
+import type { Turn } from './turn.ts'
+
+/** `[job, id, rate-limited for (ms), next delayed job due at (ms)]`, as Worker reads it. */
+export type Claim = [JobJson | null, string | number, number, number]
+
+export interface Claimant {
+  readonly token: string
+  readonly worker: string | undefined
+  readonly options: BackendOptions
+}
+
+/** The words of BullMQ for a job that lost its worker once too often. */
+export const stalledTooOften = 'job stalled more than allowable limit'
+
+export function claiming({ run, options }: Access): Pick<IQueueBackend, 'moveToActive'> {
+  return {
+    moveToActive: (token, name) => run((turn) => claimNext(turn, { token, worker: name, options })),
+  }
+}
+
+export function claimNext(turn: Turn, claimant: Claimant): Claim {
+  const { queue, now } = turn
+  const { limiter } = claimant.options
+  promoteDue(turn)
+  // The queue's own limit goes before the worker's; the worker's window before the queue's.
+  const max = queue.meta.has('max') ? Number(queue.meta.get('max')) : limiter?.max
+  const limitedMs = limitedFor(queue, max, now)
+  if (limitedMs > 0) return [null, 0, limitedMs, 0]
+  if (isPaused(queue) || isMaxed(queue)) return [null, 0, 0, 0]
+  const row = nextInLine(turn)
+  if (row === undefined) return [null, 0, 0, queue.counts[DELAYED] > 0 ? (queue.due ?? 0) : 0]
+  if (max !== undefined && row.deferred === null) useLimit(turn, limiter?.duration ?? Number(queue.meta.get('duration') ?? 0))
+  return [toJson(take(turn, row, claimant)), row.id, 0, 0]
+}
+
+function nextInLine(turn: Turn): WholeRow | undefined {
+  const { counts } = turn.queue
+  if (counts[WAIT] > 0) return firstJob(turn, WAIT)
+  if (counts[PRIORITIZED] > 0) return firstJob(turn, PRIORITIZED)
+  return undefined
+}
+
+const takeIt = `UPDATE job SET state = ${ACTIVE}, a = NULL, b = NULL, begun = begun + 1, orphan = NULL, started = ?, worker = ? WHERE n = ?`
+
+function take(turn: Turn, row: WholeRow, { token, worker, options }: Claimant): WholeRow {
+  const { sql, now } = turn
+  const name = worker ?? row.worker
+  sql.run(takeIt, now, name, row.n)
+  turn.move(row.state, ACTIVE)
+  turn.hold(row.id, {
+    n: row.n,
+    prio: row.prio,
+    lock: token === '0' ? undefined : { token, until: now + (options.lockDuration ?? 30_000) },
+    made: row.made,
+    hasMore: row.more !== null,
+    hasLogs: row.logs > 0,
+  })
+  turn.say('active', row.id, 'waiting')
+  const deferred = row.deferred ?? lateDeferral(turn, row, options)
+  return { ...row, state: ACTIVE, a: null, begun: row.begun + 1, started: now, worker: name, deferred }
+}
+
+/** An orphan was counted as stalled at open, where nobody knew how often is too often. */
+function lateDeferral(turn: Turn, row: WholeRow, { maxStalledCount }: BackendOptions): string | null {
+  if (row.orphan === null || maxStalledCount === undefined || row.stalls <= maxStalledCount) return null
+  setMore(turn, row, 'deferred', stalledTooOften)
+  return stalledTooOften
+}

@@ -1,0 +1,125 @@
+/** One open file and the queues in it: all backends of one process share it. Who opens it is its only owner, so what was active is an orphan. */
+import { openFile, type QueueFile, type Sql } from './file.ts'
+import type { SqliteQueueOptions } from './options.ts'
+import { createQueue, type Queue } from './queue.ts'
+import { recover } from './recovering.ts'
+import { maxQueues, pageSize, perQueue, schema } from './schema.ts'
+import { Turn } from './turn.ts'
+
+/** Bodies of jobs that are gone leave the table in groups: a page that holds several is then written once, not for each. */
+const litterMax = 128
+
+export interface Store {
+  /** The queue of this qualified name. */
+  queue(name: string): Queue
+  /** Runs an operation on a queue, in the order of calls. Resolves after COMMIT. */
+  run<T>(queue: Queue, operation: (turn: Turn) => T): Promise<T>
+  /** Numbers of jobs that are gone and whose bodies are not. */
+  readonly litter: Litter
+  /** As BullMQ asks for them: one line each. */
+  readonly clients: Set<Client>
+  readonly closed: AbortSignal
+  close(): Promise<void>
+}
+
+/** One backend, or the waiting half of a worker. */
+export interface Client {
+  name: string
+  readonly since: number
+}
+
+export class Litter {
+  #numbers: number[] = []
+
+  /** The job of this number is gone; its body goes with others. */
+  drop(sql: Sql, n: number): void {
+    sql.after(() => this.#numbers.push(n))
+    if (this.#numbers.length >= litterMax) this.sweep(sql)
+  }
+
+  /** The bodies of this queue are gone, and its numbers may be given again. */
+  forget(q: number): void {
+    this.#numbers = this.#numbers.filter((n) => Math.floor(n / perQueue) !== q)
+  }
+
+  sweep(sql: Sql): void {
+    if (this.#numbers.length === 0) return
+    const swept = this.#numbers
+    this.#numbers = []
+    sql.undo(() => {
+      this.#numbers = [...swept, ...this.#numbers]
+    })
+    sql.run('DELETE FROM body WHERE n IN (SELECT value FROM json_each(?))', JSON.stringify(swept))
+  }
+}
+
+export function openStore({ path, durability, onNotice }: SqliteQueueOptions): Store {
+  const queues = new Map<string, Queue>()
+  const litter = new Litter()
+  const ended = new AbortController()
+  const file = open()
+  let closing: Promise<void> | undefined
+
+  function open(): QueueFile {
+    return openFile({
+      path,
+      durability: durability ?? 'normal',
+      schema,
+      pageSize,
+      opened: (sql) => {
+        for (const queue of recover(sql)) queues.set(queue.name, queue)
+      },
+      ...(onNotice === undefined ? {} : { onNotice }),
+    })
+  }
+
+  function queueOf(name: string): Queue {
+    const known = queues.get(name)
+    if (known !== undefined) return known
+    const made = createQueue(name)
+    queues.set(name, made)
+    return made
+  }
+
+  /** All that is only in memory for speed is written as it is; what a crash would leave behind is gone. */
+  async function end(): Promise<void> {
+    ended.abort()
+    const written = file.run((sql) => {
+      litter.sweep(sql)
+      for (const { q, ids, events } of queues.values()) if (q > 0) sql.run('UPDATE queue SET ids = ?, events = ? WHERE q = ?', ids, events.newestMs, q)
+      sql.run("INSERT OR REPLACE INTO meta (q, field, value) VALUES (0, 'closed', '1')")
+    })
+    // A full disk is no reason not to close.
+    await written.catch(() => {})
+    await file.close()
+  }
+
+  const store: Store = {
+    queue: queueOf,
+    run: (queue, operation) =>
+      file.run((sql) => {
+        const turn = new Turn(sql, store, queue)
+        if (queue.q === 0) register(sql, queue)
+        const result = operation(turn)
+        turn.end()
+        return result
+      }),
+    litter,
+    clients: new Set(),
+    closed: ended.signal,
+    close() {
+      closing ??= end()
+      return closing
+    },
+  }
+  return store
+}
+
+function register(sql: Sql, queue: Queue): void {
+  const { lastInsertRowid } = sql.run('INSERT INTO queue (name, ids, events, limited) VALUES (?, ?, ?, 0)', queue.name, queue.keptIds, queue.keptEvents)
+  if (lastInsertRowid > maxQueues) throw new Error(`There are ${maxQueues} queues in this file, and it holds no more: obliterate some`)
+  queue.q = lastInsertRowid
+  sql.undo(() => {
+    queue.q = 0
+  })
+}

@@ -1,0 +1,73 @@
+/** A worker waits until there may be a job for it. What is there is looked at before each wait and after each commit, so no wake-up is lost; nothing polls. */
+import type { IQueueBackend } from 'bullmq'
+import type { Access } from './access.ts'
+import { closedError } from './codes.ts'
+import { mayGive, type Queue, type Waiter } from './queue.ts'
+import { DELAYED } from './schema.ts'
+
+type Part = Pick<IQueueBackend, 'waitForJob' | 'disconnectBlocking' | 'reconnectBlocking'>
+
+/** Look now. */
+const now = { member: '0', score: 0 }
+/** The wait was ended from outside: claim nothing. Worker reads the score as the time until which nothing is due. */
+const never = { member: '', score: Number.POSITIVE_INFINITY }
+
+/** A timer of Node can wait no longer (ms). */
+const maxTimerMs = 2 ** 31 - 1
+
+/** Waits end when `ended` is aborted. */
+export function waiting({ queue }: Access, ended: AbortSignal): Part {
+  const waiters = new Set<() => void>()
+  let isCut = false
+
+  ended.addEventListener('abort', () => {
+    for (const cut of [...waiters]) cut()
+  })
+
+  return {
+    async waitForJob(blockTimeout) {
+      if (ended.aborted) throw closedError()
+      if (isCut) return never
+      if (mayGive(queue, Date.now())) return now
+      return new Promise((resolve) => {
+        const settle = (answer: typeof now | null) => {
+          clear()
+          waiters.delete(cut)
+          resolve(answer)
+        }
+        const cut = () => settle(never)
+        const clear = waitIn(queue, Date.now() + blockTimeout * 1000, settle)
+        waiters.add(cut)
+      })
+    },
+    async disconnectBlocking() {
+      isCut = true
+      for (const cut of [...waiters]) cut()
+    },
+    async reconnectBlocking() {
+      isCut = false
+    },
+  }
+}
+
+function waitIn(queue: Queue, until: number, settle: (answer: typeof now | null) => void): () => void {
+  let timer: NodeJS.Timeout | undefined
+  const arm = () => {
+    clearTimeout(timer)
+    const due = queue.counts[DELAYED] > 0 ? (queue.due ?? 0) : Number.POSITIVE_INFINITY
+    timer = setTimeout(ring, Math.min(Math.max(Math.min(until, due) - Date.now(), 0), maxTimerMs))
+  }
+  const ring = () => {
+    const time = Date.now()
+    if (mayGive(queue, time)) settle(now)
+    else if (time >= until) settle(null)
+    else arm()
+  }
+  const waiter: Waiter = { rearm: arm, end: () => settle(now) }
+  queue.waiters.add(waiter)
+  arm()
+  return () => {
+    clearTimeout(timer)
+    queue.waiters.delete(waiter)
+  }
+}
