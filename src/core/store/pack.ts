@@ -1,14 +1,14 @@
 /**
  * Blocks in append-only segments, found by digest. Adders that wait for the disk at the same time share one sync. A block counts as
  * held from the moment it was put; what could not be written is forgotten again, and everybody who put or met it meanwhile is told.
- * Disks err: what is read is hashed, and a block that does not hold is forgotten, so that it can be put again.
+ * Disks err: what is read is hashed, what is put again is compared, and a block that does not hold is forgotten and kept anew.
  */
 import { unlink } from 'node:fs/promises'
 import type { Cid } from '../cids.ts'
 import { IpdcError, wrap } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { syncFolder } from '../record-log.ts'
-import { type Codec, digestOf, sha256 } from './cid.ts'
+import { type Codec, cidOf, digestOf, sha256 } from './cid.ts'
 import type { Index, Place } from './index.ts'
 import { carHeader, closeFile, maxBlockBytes, readExactly, recordLength, type Segment, segmentOf, withFile } from './segment.ts'
 import { createWriter } from './writer.ts'
@@ -110,13 +110,26 @@ export function createPack({ folder, limit, segmentBytes, index, segments, synce
   }
 
   async function put(codec: Codec, digest: Uint8Array, block: Uint8Array): Promise<void> {
-    const known = index.find(digest)
-    if (known >= 0) return index.touch(known, api.time)
+    for (let known = index.find(digest); known >= 0; known = index.find(digest)) {
+      index.touch(known, api.time)
+      const before = index.place(known)
+      if (!isWritten(before) || (await isWhole(before, block))) return
+      const entry = index.find(digest)
+      // It may have been moved, or put again, meanwhile.
+      if (entry >= 0 && isSame(index.place(entry), before)) damaged(entry, cidOf(codec, digest))
+    }
     const { place, entries, free } = writer.append(segmentFor(block.length, false), codec, digest, block)
     const entry = index.add(digest, place)
     index.touch(entry, api.time)
     entries.push(entry)
     await free
+  }
+
+  /** Whether the disk has what is put again: cheaper than a hash, and whoever adds a file again wants it whole. */
+  async function isWhole({ segment: number, offset, length }: Place, block: Uint8Array): Promise<boolean> {
+    const segment = segments.get(number)
+    const bytes = segment && (await readExactly(segment, offset, length).catch(() => undefined))
+    return bytes?.equals(block) ?? false
   }
 
   async function get(cid: Cid): Promise<Buffer | undefined> {
@@ -132,7 +145,7 @@ export function createPack({ folder, limit, segmentBytes, index, segments, synce
       const entry = index.find(digest)
       const now = entry < 0 ? undefined : index.place(entry)
       // Another reader may have met the same damage, and the block may have been put again meanwhile.
-      if (now?.segment !== place.segment || now.offset !== place.offset) continue
+      if (now === undefined || !isSame(now, place)) continue
       damaged(entry, cid)
       throw new IpdcError('BAD_BLOCK', {
         message: `Block ${cid} is damaged on the disk of this node: ${segment.path} at ${place.offset}`,
@@ -231,6 +244,10 @@ export function createPack({ folder, limit, segmentBytes, index, segments, synce
     },
   }
   return api
+}
+
+function isSame(a: Place, b: Place): boolean {
+  return a.segment === b.segment && a.offset === b.offset
 }
 
 export function isAfter(a: Position, b: Position): boolean {

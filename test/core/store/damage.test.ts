@@ -98,3 +98,43 @@ t.test('gc goes on over damage, and carries none of it on', async (t) => {
   t.equal((await store.addFile(broken, { pin: 'broken' })).cid, lost.cid)
   t.ok(broken.equals(await store.getBlock(lost.cid)))
 })
+
+t.test('what is added again is whole again, though nobody had read it: a file, a block, a CAR; said once', async (t) => {
+  const ways: readonly [
+    string,
+    (store: Awaited<ReturnType<typeof setting>>['store'], bytes: Uint8Array, cid: Cid, car: readonly Uint8Array[]) => Promise<unknown>,
+  ][] = [
+    ['a file', (store, bytes) => store.addFile(bytes, { pin: 'p' })],
+    ['the same file by two at once', (store, bytes) => Promise.all([store.addFile(bytes), store.addFile(bytes)])],
+    ['a block', (store, bytes, cid) => store.putBlock(cid, bytes)],
+    ['a CAR', (store, _, cid, car) => store.importCar(asyncly(car), { expectRoot: cid })],
+  ]
+  for (const [way, addAgain] of ways) {
+    const { path, store, open, lines } = await setting(t)
+    const bytes = noise(way, 5_000)
+    const { cid } = await store.addFile(bytes, { pin: 'p' })
+    const car = await all(store.exportCar(cid))
+    await damage(path, bytes)
+    await addAgain(store, bytes, cid, car)
+    t.ok(bytes.equals(await store.getBlock(cid)), way)
+    t.equal(lines.filter(({ fields }) => fields.cid === cid).length, 1)
+    t.equal((await store.usage()).blocks, 1)
+    await store.close()
+    const again = await open()
+    t.ok(bytes.equals(await again.getBlock(cid)), `${way}, over a start`)
+    await again.close()
+  }
+})
+
+t.test('what is whole takes no more room when it is added again', async (t) => {
+  const { store } = await setting(t)
+  const bytes = noise('whole', 3 * mebibyte)
+  await store.addFile(bytes, { pin: 'p' })
+  const { bytes: before } = await store.usage()
+  await store.addFile(bytes, { pin: 'q' })
+  t.equal((await store.usage()).bytes, before)
+})
+
+async function* asyncly(chunks: readonly Uint8Array[]) {
+  yield* chunks
+}
