@@ -34,11 +34,13 @@ export interface BeatsOptions {
   /** Of this start. */
   readonly boot: number
   readonly free: (coordinator: NodeId) => number
+  /** A coordinator has said what becomes of attempts. */
+  readonly decided?: () => void
   readonly clock: Clock
   readonly log: Log
 }
 
-export function createBeats({ table, queue, outbox, jobs, interest, sender, boot, free, clock, log }: BeatsOptions) {
+export function createBeats({ table, queue, outbox, jobs, interest, sender, boot, free, decided = () => {}, clock, log }: BeatsOptions) {
   let beating: NodeJS.Timeout | undefined
   let checking: NodeJS.Timeout | undefined
 
@@ -83,11 +85,12 @@ export function createBeats({ table, queue, outbox, jobs, interest, sender, boot
   /** A waiting attempt is gone at once; a running one when its code has ended. */
   const end = async (held: Held) => {
     await queue.remove(held.id)
-    if (held.is === 'waiting') {
-      table.remove(held.id)
-      const { coordinator, job, term, task, attempt } = held
-      sender.tell(coordinator, 'task.cancelled', { job, term }, { task, attempt, term })
-    }
+    if (held.is === 'waiting') giveUp(held)
+  }
+
+  const giveUp = ({ id, coordinator, job, term, task, attempt }: Held) => {
+    table.remove(id)
+    sender.tell(coordinator, 'task.cancelled', { job, term }, { task, attempt, term })
   }
 
   return {
@@ -109,6 +112,14 @@ export function createBeats({ table, queue, outbox, jobs, interest, sender, boot
     },
     /** Gives an attempt up, by order of this node's owner. */
     end,
+    /** The queue does not have them any more. */
+    lost(ids: readonly string[]): void {
+      for (const id of ids) {
+        const held = table.get(id)
+        if (held?.is === 'waiting') giveUp(held)
+      }
+      decided()
+    },
     /** Whether this node holds anything of it. */
     concerns: (coordinator: NodeId): boolean => table.coordinators().has(coordinator) || outbox.coordinators().has(coordinator),
     granted({ src, body }: MessageOf<'lease.grant'>): void {
@@ -117,9 +128,11 @@ export function createBeats({ table, queue, outbox, jobs, interest, sender, boot
         const held = table.get(idOf(ref))
         if (held === undefined || held.coordinator !== src || held.until === Number.POSITIVE_INFINITY) continue
         held.until = Math.max(held.until, until)
+        if (until > 0) held.asks = false
         jobs.heard(held.job, src)
       }
       for (const ref of body.noted) outbox.noted(idOf(ref), src)
+      decided()
     },
     async cancelled({ src, job = '', body }: MessageOf<'task.cancel'>): Promise<void> {
       for (const { task, attempt, term } of body.tasks) {
@@ -128,9 +141,11 @@ export function createBeats({ table, queue, outbox, jobs, interest, sender, boot
         if (held !== undefined && held.coordinator === src) await end(held)
         outbox.noted(id, src)
       }
+      decided()
     },
     async closed({ src, job = '' }: MessageOf<'job.close'>): Promise<void> {
       for (const held of table.ofJob(job)) if (held.coordinator === src) await end(held)
+      decided()
       outbox.closeJob(job, src)
       await jobs.close(job, src)
     },

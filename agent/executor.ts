@@ -58,7 +58,7 @@ export function createExecutor(options: ExecutorOptions) {
       sender.tell(coordinator, 'task.started', header, { task, attempt })
     }
     try {
-      if (held.until <= started) throw new IpdcError('CANCELLED', { message: 'The lease ran out before the attempt began' })
+      if (held.asks || held.until <= started) throw new IpdcError('CANCELLED', { message: 'The lease ran out before the attempt began' })
       const result = await run(held, kindByLabel(kinds, held.kind), signal, tasklog)
       options.took(clock.now() - started)
       await outbox.put({ is: 'done', coordinator, job, term, task, attempt, result, ms: Math.round(clock.now() - started) })

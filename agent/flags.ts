@@ -43,14 +43,16 @@ export async function readStart(argv: readonly string[], env: Env = process.env)
   const home = flags.home ?? homeOf(env)
   const until = flags.until
   if (until !== 'idle' && until !== 'stopped') throw new IpdcError('USAGE', { message: `--until is idle or stopped, not "${until}"` })
+  const file = await fileOf(join(home, 'ipdc.json'))
   const given = {
-    ...(await fileOf(join(home, 'ipdc.json'))),
+    ...file,
     ...some({
       // An empty variable is one that is not set.
       name: flags.name ?? (env.IPDC_NAME || undefined),
       broker: flags.broker ?? (env.IPDC_BROKER || undefined)?.split(','),
       serveBroker: whole('--serve-broker', flags['serve-broker']) ?? whole('IPDC_SERVE_BROKER', env.IPDC_SERVE_BROKER || undefined),
       slots: whole('--slots', flags.slots) ?? whole('IPDC_SLOTS', env.IPDC_SLOTS || undefined),
+      queue: queueOf(env.IPDC_QUEUE || undefined, file),
       log: env.IPDC_LOG || undefined,
     }),
   }
@@ -96,6 +98,14 @@ async function fileOf(path: string): Promise<object> {
     if ((cause as { code?: unknown }).code === 'ENOENT') return {}
     throw new IpdcError('BAD_CONFIG', { message: `${path} cannot be used: ${(cause as Error).message}`, cause })
   }
+}
+
+/** `embedded`, `memory`, or the URL of a Redis or Valkey server. A bound that the file sets stays; never a flag: a URL may hold a password. */
+function queueOf(text: string | undefined, file: object): object | undefined {
+  if (text === undefined) return undefined
+  const { queue } = file as { queue?: { limit?: unknown } }
+  const limit = some({ limit: queue?.limit })
+  return text.includes('://') ? { ...limit, use: 'redis', url: text } : { ...limit, use: text }
 }
 
 function whole(name: string, text: string | undefined): number | undefined {

@@ -23,6 +23,8 @@ export interface Held extends Offer {
   is: 'waiting' | 'running'
   /** The node stops by itself when this has passed: before the coordinator gives the task to another. Monotonic. */
   until: Ms
+  /** It survived a restart of this node, and its coordinator has not said yet that it may go on. */
+  asks: boolean
   /** What the coordinator was told last. */
   told: 'nothing' | 'accepted' | 'started'
   /** When it was taken. Monotonic. */
@@ -46,7 +48,7 @@ export function createTable(now: () => Ms = () => performance.now()) {
   }
   return {
     add(offer: Offer, until: Ms): Held {
-      const held: Held = { ...offer, id: idOf(offer), is: 'waiting', until, told: 'nothing', since: now() }
+      const held: Held = { ...offer, id: idOf(offer), is: 'waiting', until, asks: false, told: 'nothing', since: now() }
       if (!attempts.has(held.id)) count(held.coordinator, 1)
       attempts.set(held.id, held)
       return held

@@ -58,14 +58,17 @@ export function createIntake({ table, queue, outbox, jobs, sender, boot, kinds, 
     }
     const { pure } = body
     const until = leaseOf(body)
+    const taking: Promise<void>[] = []
     for (const { task, attempt, stage, body: bytes } of body.tasks) {
       const offered = { coordinator, job, term, task, attempt, stage, pure, kind, body: bytes }
       const again = table.get(idOf(offered))
       if (again !== undefined) report(again)
       else if (outbox.sendAgain(idOf(offered))) continue
       else if (until === undefined) sender.tell(coordinator, 'task.refused', header, { task, attempt, error: tooLate })
-      else await take(table.add(offered, until))
+      else taking.push(take(table.add(offered, until)))
     }
+    // At once: what comes in one message goes to the disk in one step.
+    await Promise.all(taking)
   }
 
   /** One that does not tell its age may be of any: what may run twice begins all the same. */
@@ -76,7 +79,7 @@ export function createIntake({ table, queue, outbox, jobs, sender, boot, kinds, 
 
   const take = async (held: Held) => {
     const why = isDraining ? 'draining' : closed()
-    const answer = why !== undefined ? 'full' : await queue.add({ id: held.id, data: pack(held) })
+    const answer = why !== undefined ? 'full' : await put(held)
     if (answer === 'accepted') {
       jobs.heard(held.job, held.coordinator)
       // A fast task may have ended by now, and said so.
@@ -86,7 +89,17 @@ export function createIntake({ table, queue, outbox, jobs, sender, boot, kinds, 
     table.remove(held.id)
     const { job, term, task, attempt, coordinator } = held
     const message = why !== undefined ? `This node takes no new tasks: ${reasons[why]}` : `The queue of this node is full (${queue.size.limit})`
-    sender.tell(coordinator, 'task.refused', { job, term }, { task, attempt, error: { code: 'QUEUE_FULL', message } })
+    const error = typeof answer === 'object' ? answer : { code: 'QUEUE_FULL', message }
+    sender.tell(coordinator, 'task.refused', { job, term }, { task, attempt, error })
+  }
+
+  /** What cannot be kept is not taken: the queue says itself, in the log, that it is down. */
+  const put = async (held: Held): Promise<'accepted' | 'full' | Failure> => {
+    try {
+      return await queue.add({ id: held.id, data: pack(held) })
+    } catch (error) {
+      return toFailure(error)
+    }
   }
 
   const report = (held: Held) => {

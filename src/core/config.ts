@@ -5,6 +5,30 @@ import { namePattern } from './kind.ts'
 const url = v.pipe(v.string(), v.regex(/^mqtts?:\/\/[^\s]+$/, 'a broker is mqtt://host:port'))
 const whole = (min: number, max: number) => v.pipe(v.number(), v.safeInteger(), v.minValue(min), v.maxValue(max))
 
+/** Where tasks of this node wait. */
+const Queue = v.pipe(
+  v.strictObject({
+    /** A file of this home; a Redis or Valkey server; or this process, which survives nothing. @default 'embedded' */
+    use: v.exactOptional(v.picklist(['embedded', 'redis', 'memory']), 'memory'),
+    /** Of `embedded`: what a power cut may cost, the last second or nothing. @default 'normal' */
+    durability: v.exactOptional(v.picklist(['normal', 'full'])),
+    /** Of `redis`: `redis://[user[:password]@]host[:port][/number]`, `rediss://` with TLS. */
+    url: v.exactOptional(v.pipe(v.string(), v.check(isRedisUrl, 'a queue server is redis://host:port or rediss://host:port'))),
+    /** Of `redis`: a file whose first line is the password. */
+    passwordFile: v.exactOptional(v.string()),
+    /** Tasks that it holds at most, waiting and running; how many it asks for follows how long they take. @default 32 × slots */
+    limit: v.exactOptional(whole(1, 10_000)),
+  }),
+  v.check(({ use, url }) => use !== 'redis' || url !== undefined, 'queue.use "redis" needs queue.url'),
+  v.check(({ use, url, passwordFile }) => use === 'redis' || (url === undefined && passwordFile === undefined), 'queue.url is for queue.use "redis"'),
+  v.check(({ use, durability }) => use === 'embedded' || durability === undefined, 'queue.durability is for queue.use "embedded"'),
+)
+
+function isRedisUrl(text: string): boolean {
+  const url = URL.parse(text)
+  return (url?.protocol === 'redis:' || url?.protocol === 'rediss:') && url.hostname !== ''
+}
+
 export const Config = v.strictObject({
   /** What people see of this node. @default the host's name */
   name: v.exactOptional(v.pipe(v.string(), v.regex(namePattern))),
@@ -25,14 +49,7 @@ export const Config = v.strictObject({
   ),
   /** Tasks that run at once. @default one a processor */
   slots: v.exactOptional(whole(0, 256)),
-  queue: v.exactOptional(
-    v.strictObject({
-      use: v.exactOptional(v.picklist(['memory']), 'memory'),
-      /** Tasks that it holds at most, waiting and running; how many it asks for follows how long they take. @default 32 × slots */
-      limit: v.exactOptional(whole(1, 10_000)),
-    }),
-    () => ({ use: 'memory' as const }),
-  ),
+  queue: v.exactOptional(Queue, () => ({ use: 'memory' as const })),
   store: v.exactOptional(
     v.strictObject({
       /** Largest size on disk, in bytes. @default 64 GiB */
