@@ -20,8 +20,8 @@ export function listening(connection: Connection): Part {
         // By itself, since its id is the answer.
         sql.after(() => {
           id = queue.events.append('custom', undefined, flat)
-          queue.events.trim(maxEvents)
           queue.events.wake()
+          queue.events.trim(maxEvents)
         })
       })
       return id

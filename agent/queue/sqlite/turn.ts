@@ -1,5 +1,5 @@
 /** One operation on one queue, within one transaction: what it changes in memory is put back when it is undone, what it says is heard after COMMIT. */
-import type { EventKind } from './events.ts'
+import type { EventKind, EventValue } from './events.ts'
 import type { Sql } from './file.ts'
 import { type Held, type Queue, wakeWaiters } from './queue.ts'
 import { DELAYED, type State } from './schema.ts'
@@ -15,7 +15,7 @@ export class Turn {
   readonly store: Store
   readonly queue: Queue
   readonly now = Date.now()
-  readonly #said: [kind: EventKind, job: string | undefined, value: string | readonly string[] | undefined][] = []
+  readonly #said: [kind: EventKind, job: string | undefined, value: EventValue | undefined][] = []
   #mayWake = false
 
   constructor(sql: Sql, store: Store, queue: Queue) {
@@ -96,7 +96,7 @@ export class Turn {
   }
 
   /** An event, heard after COMMIT. */
-  say(kind: EventKind, job?: string, value?: string | readonly string[]): void {
+  say(kind: EventKind, job?: string, value?: EventValue): void {
     this.#said.push([kind, job, value])
   }
 
@@ -108,8 +108,8 @@ export class Turn {
     sql.after(() => {
       if (this.#said.length > 0) {
         for (const [kind, job, value] of this.#said) queue.events.append(kind, job, value)
-        queue.events.trim()
         queue.events.wake()
+        queue.events.trim()
       }
       if (this.#mayWake) wakeWaiters(queue)
     })
