@@ -55,9 +55,11 @@ function holds(round: Round, job: Job, { src, boot }: Beat, item: Beat['held'][n
 
 /** It was given up when its node went, and nobody has it since. */
 function mayReturn(state: State, task: Task, src: string, ref: Ref): boolean {
-  const { job, is, past, withdrawn, failedOn } = task
+  const { job, is, past, withdrawn, failedOn, charges } = task
   const key = keyOf(ref)
   if (is !== 'ready' || ref.term !== job.term || past.get(key) !== src || withdrawn.has(key)) return false
+  // A beat from before its failure may come after it.
+  if (charges.some(({ of }) => of !== undefined && keyOf(of) === key)) return false
   return !failedOn.has(src) && !job.refusals.has(src) && (allowedOf(state, job)?.has(src) ?? true)
 }
 
