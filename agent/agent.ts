@@ -54,6 +54,7 @@ import { createProgress } from './progress.ts'
 import { openQueue } from './queue/open.ts'
 import { createReading } from './reading.ts'
 import { openRecovery } from './recovery.ts'
+import { createRenewal } from './renewal.ts'
 import { createRoom, mostPerSlot } from './room.ts'
 import { createRoute } from './route.ts'
 import { createSender } from './sender.ts'
@@ -100,7 +101,7 @@ async function build(
 ): Promise<Agent> {
   const base = await openBase({ path, name: config.name, isThrowAway: companions !== undefined, wall: clock.wall(), undo })
   const { home, boot, membership, name, states } = base
-  const { domain, identity, certificate } = membership
+  const { domain, identity } = membership
   const self = identity.id
   const stopping = new AbortController()
 
@@ -253,7 +254,7 @@ async function build(
   })
   undo.push(() => gateway.close())
   const describe = (): NodePresence => ({
-    certificate,
+    certificate: membership.certificate,
     name,
     state: capacity.reason === 'draining' ? 'draining' : 'up',
     addresses: [gateway.url],
@@ -268,7 +269,9 @@ async function build(
     version,
     jobs: coordinator.openJobs,
   })
-  const presence = createPresence({ domain: domain.id, self, certificate, broker, sealer, describe, log })
+  const presence = createPresence({ domain: domain.id, self, certificate: () => membership.certificate, broker, sealer, describe, log })
+  const renewal = createRenewal({ membership, clock, renewed: () => void presence.renewed(), log })
+  undo.push(() => renewal.stop())
   const neighbours = createNeighbours({
     members,
     self,
@@ -310,6 +313,7 @@ async function build(
   })
   neighbours.start()
   await presence.start()
+  renewal.start()
   beats.start()
   await recovery.start()
   undo.push(async () => {

@@ -57,7 +57,7 @@ export interface AskingOptions {
 }
 
 export function createAsking({ members, membership, clock }: AskingOptions) {
-  const { identity, domain, certificate } = membership
+  const { identity, domain } = membership
 
   async function speak(node: Node, method: 'GET' | 'POST', path: string, timeoutMs: Ms, order?: unknown, signal?: AbortSignal): Promise<unknown> {
     const [url] = node.addresses
@@ -69,7 +69,7 @@ export function createAsking({ members, membership, clock }: AskingOptions) {
       dst: node.id,
       domain,
       by: identity,
-      certificate,
+      certificate: membership.certificate,
       wall: clock.wall(),
       ...(body === undefined ? {} : { order: { body, boot: node.boot } }),
     })

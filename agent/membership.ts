@@ -13,9 +13,12 @@ import { type Identity, openIdentity } from '../src/core/trust/identity.ts'
 export interface Membership {
   readonly domain: Domain
   readonly identity: Identity
+  /** As it is now: where the root key lies here it is renewed in time, so ask for it each time. */
   readonly certificate: Uint8Array
   /** The root key, where this node holds it: it can enrol others. */
   readonly root?: Identity
+  /** Issues a fresh certificate where this one is old, and resolves with whether it did. Without the root key it never does. @throws IO */
+  renew(wall: number): Promise<boolean>
 }
 
 /** Whoever has it may order other nodes about: pause them, drop what they hold. The node that holds the root key has it. */
@@ -29,16 +32,45 @@ export async function openMembership(home: string, wall: number): Promise<Member
   const identity = await openIdentity(join(home, 'identity.key'))
   const own = (await openDomain(join(home, 'domain'))) ?? (await found(home))
   const path = join(home, 'domain', 'certificate.cbor')
-  let certificate = await readDocument(path)
-  if (own.root !== undefined && (certificate === undefined || isOld(certificate, own.domain, wall))) {
+  const save = async (certificate: Uint8Array) => {
     await rm(path, { force: true })
-    await createFileOnce(path, issueCertificate({ domain: own.domain, root: own.root, node: identity, roles: founderRoles, wall }))
-    certificate = await readDocument(path)
+    await createFileOnce(path, certificate)
   }
-  if (certificate === undefined) throw new IpdcError('NOT_MEMBER', { message: `${home} has no certificate of the domain "${own.domain.name}"` })
+  const membership = memberOf({ ...own, identity, certificate: await readDocument(path), save })
+  await membership.renew(wall)
+  const { certificate } = membership
+  if (certificate.length === 0) throw new IpdcError('NOT_MEMBER', { message: `${home} has no certificate of the domain "${own.domain.name}"` })
   const read: Certificate = readCertificate(certificate, own.domain, wall)
   if (read.node !== identity.id) throw new IpdcError('NOT_MEMBER', { message: `The certificate in ${home} is of another node: ${read.node}` })
-  return { ...own, identity, certificate: new Uint8Array(certificate) }
+  return membership
+}
+
+interface Member {
+  readonly domain: Domain
+  readonly identity: Identity
+  readonly root?: Identity
+  readonly certificate?: Uint8Array | undefined
+  readonly save?: (certificate: Uint8Array) => Promise<void>
+}
+
+function memberOf(member: Member & { readonly root: Identity }): Required<Membership>
+function memberOf(member: Member): Membership
+function memberOf({ domain, identity, root, certificate: first, save }: Member): Membership {
+  let certificate = new Uint8Array(first ?? [])
+  return {
+    domain,
+    identity,
+    ...(root === undefined ? {} : { root }),
+    get certificate() {
+      return certificate
+    },
+    async renew(wall) {
+      if (root === undefined || !isOld(certificate, domain, wall)) return false
+      certificate = new Uint8Array(issueCertificate({ domain, root, node: identity, roles: founderRoles, wall }))
+      await save?.(certificate)
+      return true
+    },
+  }
 }
 
 /** At two thirds of its life, or when it does not hold, or lacks a role: who has the root key is not shut out of its own domain. */
@@ -61,7 +93,9 @@ async function found(home: string) {
 export async function throwAway(home: string, wall: number): Promise<Required<Membership>> {
   const identity = await openIdentity(join(home, 'identity.key'))
   const { domain, root } = foundDomain('throw-away')
-  return { domain, root, identity, certificate: issueCertificate({ domain, root, node: identity, roles: founderRoles, wall }) }
+  const membership = memberOf({ domain, root, identity })
+  await membership.renew(wall)
+  return membership
 }
 
 /** Makes a fresh home a member: a key of its own, the domain's document, a certificate. */

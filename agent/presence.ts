@@ -15,7 +15,8 @@ const againMs = 300_000
 export interface PresenceOptions {
   readonly domain: string
   readonly self: NodeId
-  readonly certificate: Uint8Array
+  /** As it is now. */
+  readonly certificate: () => Uint8Array
   readonly broker: Broker
   readonly sealer: Sealer
   /** What to tell now. */
@@ -36,7 +37,7 @@ export function createPresence({ domain, self, certificate, broker, sealer, desc
       log.warn({ err: error }, 'presence not published')
     }
   }
-  const gone = (closed: boolean) => sealer.seal('node.gone', { dst: '*', body: { certificate, closed } })
+  const gone = (closed: boolean) => sealer.seal('node.gone', { dst: '*', body: { certificate: certificate(), closed } })
 
   return {
     /** Arms the will and connects. @throws NO_BROKER, BROKER_REFUSED */
@@ -48,6 +49,12 @@ export function createPresence({ domain, self, certificate, broker, sealer, desc
       again = setInterval(() => void announce(), againMs)
     },
     announce,
+    /** Has a new certificate: told at once, and in the will of the next connection. */
+    async renewed(): Promise<void> {
+      if (again === undefined) return
+      await broker.presence({ topic, bytes: gone(false) }).catch((error) => log.warn({ err: error }, 'will not renewed'))
+      await announce()
+    },
     /** The last word: this node went in good order. */
     async stop(signal: AbortSignal): Promise<void> {
       clearInterval(again)

@@ -25,12 +25,12 @@ export interface ReadingOptions {
 }
 
 export function createReading({ store, members, membership, clock, log, held }: ReadingOptions) {
-  const { identity, domain, certificate } = membership
+  const { identity, domain } = membership
   const fetchers = new Map<NodeId, Fetcher>()
   let dropped = 0
 
   const headers = (holder: Holder, method: string, path: string) =>
-    signRequest({ method, path, dst: holder.node, domain, by: identity, certificate, wall: clock.wall() })
+    signRequest({ method, path, dst: holder.node, domain, by: identity, certificate: membership.certificate, wall: clock.wall() })
 
   /** What is suspect answers its probe within milliseconds, or not at all. Others would not ask us if we were not here. */
   const isGone = (node: NodeId) => {

@@ -76,6 +76,26 @@ t.test('who holds the root key has its certificate renewed at two thirds of its 
   t.equal(readCertificate(late.certificate, domain, now + 400 * day).notAfter, now + 430 * day)
 })
 
+t.test('it is renewed while the agent runs too, for whoever asks for it then, and for the next start', async (t) => {
+  const home = await folder(t)
+  const membership = await openMembership(home, now)
+  const first = membership.certificate
+  t.equal(await membership.renew(now + 20 * day), false)
+  t.same(membership.certificate, first)
+  t.equal(await membership.renew(now + 25 * day), true)
+  t.equal(readCertificate(membership.certificate, membership.domain, now + 25 * day).notAfter, now + 55 * day)
+  t.same((await openMembership(home, now + 26 * day)).certificate, membership.certificate)
+  const own = await throwAway(home, now)
+  t.equal(await own.renew(now + 25 * day), true)
+  t.equal(readCertificate(own.certificate, own.domain, now + 25 * day).notAfter, now + 55 * day)
+})
+
+t.test('without the root key nothing is renewed: that is for whoever holds it', async (t) => {
+  const { home } = await member(t)
+  const membership = await openMembership(home, now)
+  t.equal(await membership.renew(now + 29 * day), false)
+})
+
 t.test('a home whose domain gave it no certificate is no member', async (t) => {
   const { home } = await member(t)
   await rm(join(home, 'domain', 'certificate.cbor'))

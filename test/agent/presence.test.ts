@@ -17,8 +17,9 @@ async function open(t: Test) {
   const broker = network.broker(`${air.self}-new`)
   t.teardown(() => broker.close())
   let jobs = 0
+  const certificates: Uint8Array[] = []
   const describe = (): NodePresence => ({
-    certificate,
+    certificate: certificates[0] ?? certificate,
     name: 'ada',
     state: 'up',
     addresses: ['http://127.0.0.1:1'],
@@ -31,7 +32,15 @@ async function open(t: Test) {
     version: '0',
     jobs: jobs++,
   })
-  const presence = createPresence({ domain: domain.id, self: air.self, certificate, broker, sealer: air.sealer, describe, log: silent })
+  const presence = createPresence({
+    domain: domain.id,
+    self: air.self,
+    certificate: () => certificates[0] ?? certificate,
+    broker,
+    sealer: air.sealer,
+    describe,
+    log: silent,
+  })
   t.teardown(() => presence.stop(AbortSignal.abort()))
 
   const listen = async (name: string) => {
@@ -59,7 +68,11 @@ async function open(t: Test) {
     }
     return { heard, until }
   }
-  return { ...air, time, presence, listen, id: `${air.self}-new` }
+  const renew = () => {
+    certificates.push(issueCertificate({ domain, root, node: air.identity, roles: ['node'], wall: time.wall() }))
+    return certificates[0]
+  }
+  return { ...air, time, presence, listen, renew, id: `${air.self}-new` }
 }
 
 t.test('it is announced as soon as there is a connection, to those who come later too', async (t) => {
@@ -105,6 +118,22 @@ t.test('it is told again every five minutes and at each change, with what holds 
   t.match(await ears.until(2), [{}, { body: { jobs: 1 } }])
   await presence.announce()
   t.match(await ears.until(3), [{}, {}, { body: { jobs: 2 } }])
+})
+
+t.test('a new certificate is told at once, and stands in the will of the next connection', async (t) => {
+  const { presence, listen, renew, network, id } = await open(t)
+  const ears = await listen('ears')
+  await presence.start()
+  const [first] = await ears.until(1)
+  const renewed = renew()
+  t.notSame(first?.body, { certificate: renewed })
+  await presence.renewed()
+  t.match(await ears.until(2), [{}, { type: 'node.presence', body: { certificate: renewed } }])
+  network.cut(id)
+  await ears.until(4)
+  network.cut(id)
+  const heard = await ears.until(5)
+  t.match(heard.filter(({ type }) => type === 'node.gone').at(-1), { body: { certificate: renewed, closed: false } })
 })
 
 t.test('its last word says that it went in good order, is retained, and no will comes after it', async (t) => {
