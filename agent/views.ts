@@ -39,7 +39,8 @@ export function createViews(options: ViewsOptions) {
   const startedAt = clock.now()
 
   const agent = async (): Promise<AgentView> => {
-    const [info, usage] = await Promise.all([options.store.info(), options.store.usage()])
+    const [info, usage, queue] = await Promise.all([options.store.info(), options.store.usage(), options.queue.info()])
+    const { status: queueStatus, size } = options.queue
     const { status } = connection.broker
     return {
       version,
@@ -55,7 +56,7 @@ export function createViews(options: ViewsOptions) {
         ...(connection.serves ? { serving: connection.url } : {}),
       },
       gateway: { url: options.gateway.url, servedBytes: options.gateway.servedBytes, fetchedBytes: options.fetchedBytes() },
-      queue: { use: 'memory', ...options.queue.size },
+      queue: { ...queue, ...size, ...(queueStatus.is === 'down' ? { down: queueStatus.error } : {}) },
       store: { use: info.use, path: info.path, ...usage },
       outbox: options.outbox.size,
       refused: options.refused,

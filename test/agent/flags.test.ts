@@ -57,6 +57,20 @@ t.test('an empty variable is one that is not set', async (t) => {
   t.match((await read(dir, [], env)).config, { name: 'of-file', slots: 1, broker: [], log: 'info' })
 })
 
+t.test('the queue is what the file says, or in one word the environment: a bound of the file stays', async (t) => {
+  const url = 'rediss://ada:secret@example.org:6380/2'
+  const of = async (queue?: object, IPDC_QUEUE = '') => (await read(await home(t, queue && { queue }), [], { IPDC_QUEUE })).config.queue
+  t.same(await of({ use: 'embedded', durability: 'full', limit: 9 }), { use: 'embedded', durability: 'full', limit: 9 })
+  t.same(await of({ use: 'redis', url, passwordFile: '/run/password' }), { use: 'redis', url, passwordFile: '/run/password' })
+  t.same(await of({ use: 'embedded', durability: 'full', limit: 9 }, 'memory'), { use: 'memory', limit: 9 })
+  t.same(await of({ use: 'memory' }, url), { use: 'redis', url })
+  await t.rejects(of({ use: 'redis' }), { code: 'BAD_CONFIG', message: /queue.url/ })
+  await t.rejects(of({ use: 'embedded', url }), { code: 'BAD_CONFIG', message: /redis/ })
+  await t.rejects(of({ use: 'memory', durability: 'full' }), { code: 'BAD_CONFIG', message: /durability/ })
+  await t.rejects(of(undefined, 'rabbit'), { code: 'BAD_CONFIG' })
+  await t.rejects(of({ use: 'redis', url: 'http://ada:secret@example.org' }), { message: /^((?!secret).)*$/s })
+})
+
 t.test('the home comes from its flag, else from the environment', async (t) => {
   const dir = await home(t, { name: 'found' })
   t.match(await readStart([], { IPDC_HOME: dir }), { home: dir, config: { name: 'found' } })

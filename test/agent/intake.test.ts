@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { createIntake } from '../../agent/intake.ts'
-import { fromFailure } from '../../src/core/errors.ts'
+import { errors, fromFailure, IpdcError } from '../../src/core/errors.ts'
 import type { Moment } from '../../src/core/job/lease.ts'
 import { kindsOf } from '../../src/core/kinds.ts'
 import { silent } from '../../src/core/log.ts'
@@ -237,4 +237,30 @@ t.test('a node that runs its own jobs only refuses those of others', async (t) =
   await sender.flush()
   t.match(peer.of('task.refused'), [{ body: { tasks: [{ error: { code: 'REFUSED' } }] } }])
   t.equal(table.size, 0)
+})
+
+t.test('while the queue is down what comes is refused at no cost, and taken again when it works', async (t) => {
+  const { offer, table, queue, sender, peer } = await open(t)
+  const { add } = queue
+  queue.add = async () => {
+    throw new IpdcError('QUEUE_DOWN', { message: 'The disk is full', hint: 'Make room' })
+  }
+  await offer(['a', 'b'])
+  await sender.flush()
+  t.equal(table.size, 0)
+  const error = { code: 'QUEUE_DOWN', message: 'The disk is full', hint: 'Make room' }
+  t.match(peer.of('task.refused'), [
+    {
+      body: {
+        tasks: [
+          { task: 'map/a', error },
+          { task: 'map/b', error },
+        ],
+      },
+    },
+  ])
+  t.equal(errors.QUEUE_DOWN.retry, 'later', 'which is no word against the node')
+  queue.add = add
+  await offer(['a'])
+  t.equal(table.size, 1)
 })

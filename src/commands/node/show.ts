@@ -47,10 +47,16 @@ function ownLines(agent: AgentView): [string, string | undefined][] {
     ['up', durationText(agent.upSeconds * 1000)],
     ['domain', `${agent.domain.name} (${agent.domain.id})${agent.domain.throwAway ? ', throw-away' : ''}`],
     ['broker', [agent.broker.is, agent.broker.url, agent.broker.cause, agent.broker.serving && `serving ${agent.broker.serving}`].filter(Boolean).join(', ')],
-    ['queue', `${agent.queue.use}: ${agent.queue.running} running, ${agent.queue.waiting} waiting, at most ${agent.queue.limit}`],
+    ['queue', ownQueueText(agent.queue)],
+    ['queue down', agent.queue.down && [agent.queue.down.message, agent.queue.down.hint].filter(Boolean).join(' — ')],
     ['store', `${agent.store.use}: ${agent.store.blocks} blocks, ${bytesText(agent.store.bytes)} of ${bytesText(agent.store.limit)}`],
     ['gateway', `${agent.gateway.url}: served ${bytesText(agent.gateway.servedBytes)}, fetched ${bytesText(agent.gateway.fetchedBytes)}`],
     ['open jobs', String(agent.openJobs)],
     ['refused', refused.join(', ')],
   ]
+}
+
+function ownQueueText({ use, running, waiting, limit, path, bytes, url }: AgentView['queue']): string {
+  const where = [path, bytes === undefined ? undefined : bytesText(bytes), url].filter(Boolean).join(', ')
+  return `${use}: ${running} running, ${waiting} waiting, at most ${limit}${where === '' ? '' : `; ${where}`}`
 }

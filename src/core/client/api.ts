@@ -21,7 +21,7 @@
  *   GET  /v1/session                        held open by a client while it needs a throw-away domain
  */
 import type { ErrorCode } from '../errors.ts'
-import type { Artifact, Entry, NodeId } from '../kind.ts'
+import type { Artifact, Entry, Failure, NodeId } from '../kind.ts'
 import type { Reason } from '../reasons.ts'
 
 export type { JobEvent, JobView, StageView, Submit, TaskState } from '../views.ts'
@@ -36,7 +36,7 @@ export interface AgentView {
   readonly domain: { readonly id: string; readonly name: string; readonly throwAway: boolean }
   readonly broker: { readonly is: 'new' | 'up' | 'down' | 'closed'; readonly url?: string; readonly cause?: string; readonly serving?: string }
   readonly gateway: { readonly url: string; readonly servedBytes: number; readonly fetchedBytes: number }
-  readonly queue: { readonly use: string; readonly waiting: number; readonly running: number; readonly limit: number }
+  readonly queue: QueueView
   readonly store: { readonly use: string; readonly path: string; readonly blocks: number; readonly bytes: number; readonly limit: number }
   readonly outbox: number
   /** Messages that were refused, by reason. */
@@ -46,6 +46,21 @@ export interface AgentView {
   readonly loopMaxMs: number
   readonly openJobs: number
   readonly upSeconds: number
+}
+
+export interface QueueView {
+  /** `embedded`, `redis` or `memory`. */
+  readonly use: string
+  readonly waiting: number
+  readonly running: number
+  readonly limit: number
+  /** Of a file, with what it takes on disk. */
+  readonly path?: string
+  readonly bytes?: number
+  /** Of a server, without its password. */
+  readonly url?: string
+  /** Set while it can neither take nor give: why, and what to do. */
+  readonly down?: Failure
 }
 
 /** An attempt in the queue of a node. */
