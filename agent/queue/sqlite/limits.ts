@@ -18,8 +18,9 @@ export function limits({ run }: Access): Part {
       }),
     getRateLimitTtl: (maxJobs) =>
       run(({ queue, now }) => {
-        const most = maxJobs ?? queue.meta.get('max')
-        if (most !== undefined && Number(most) !== 0) return limitedFor(queue, Number(most), now)
+        // As its script has it, 0 is as good as none given.
+        const most = maxJobs || queue.meta.get('max')
+        if (most !== undefined) return limitedFor(queue, Number(most), now)
         // As Redis tells of a key that is not there.
         return windowOf(queue, now) === undefined ? -2 : ttl(queue, now)
       }),
