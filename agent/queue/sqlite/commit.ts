@@ -1,9 +1,9 @@
 /**
- * Group commit: operations that wait share one transaction. One that throws is rolled back alone, to its SAVEPOINT; when the
- * COMMIT fails, or SQLite gave the transaction up, all are rolled back and rejected.
+ * Group commit: operations that wait share one transaction. One that throws is rolled back alone, to its savepoint; when the
+ * COMMIT fails, or SQLite has given the transaction up, all are rolled back and rejected.
  */
 import type { DatabaseSync } from 'node:sqlite'
-import type { Desk, Doings, Sql } from './sql.ts'
+import type { Desk, Doings, Effect, Sql } from './sql.ts'
 
 /** A transaction takes no more operations after this time, so that the event loop is free again soon. @default 10 (ms) */
 const maxMs = 10
@@ -11,7 +11,7 @@ const maxMs = 10
 /** An operation that waits for its turn. */
 export interface Waiting {
   readonly operation: (sql: Sql) => unknown
-  resolve(value: never): void
+  resolve(value: unknown): void
   reject(reason: unknown): void
 }
 
@@ -20,76 +20,118 @@ export interface Batch {
   /** Whether pages were changed: only then there is something to sync. */
   readonly wrote: boolean
   settle(): void
-  /** Committed, but it is not known whether the disk has it. */
+  /** Committed, so its effects are true in this process; but the disk may not have it, so its promises are rejected. */
   doubt(reason: unknown): void
 }
 
-/** Takes operations from the head of `queue` and commits them; undefined when all of them were rejected with `failed(cause)`. */
-export function commitBatch(db: DatabaseSync, desk: Desk, queue: Waiting[], failed: (cause: unknown) => unknown): Batch | undefined {
-  const done: { waiting: Waiting; doings: Doings; outcome: Outcome }[] = []
-  const began = performance.now()
-  let taken = 0
-  try {
-    db.exec('BEGIN')
-    for (const waiting of queue) {
-      taken += 1
-      const doings: Doings = { after: [], undo: [], wrote: false }
-      done.push({ waiting, doings, outcome: runOne(db, desk, waiting.operation, doings, queue.length > 1) })
-      if (!db.isTransaction) throw lastError(done)
-      if (performance.now() - began > maxMs) break
+export interface Committer {
+  /** Commits from the head of the queue. Undefined when all that was taken has been rolled back and rejected. */
+  commit(queue: Waiting[]): Batch | undefined
+}
+
+interface Done {
+  readonly waiting: Waiting
+  readonly doings: Doings
+  readonly outcome: { is: 'value'; value: unknown } | { is: 'thrown'; reason: unknown }
+}
+
+export interface Naming {
+  /** What one operation threw, as it is told. */
+  named(cause: unknown): unknown
+  /** Why all was rolled back, as it is told. */
+  failed(cause: unknown): unknown
+}
+
+export function createCommitter(db: DatabaseSync, desk: Desk, { named, failed }: Naming): Committer {
+  const say = (text: string) => {
+    const statement = db.prepare(text)
+    return () => statement.run()
+  }
+  const begin = say('BEGIN')
+  const commit = say('COMMIT')
+  const rollback = say('ROLLBACK')
+  const save = say('SAVEPOINT operation')
+  const keep = say('RELEASE operation')
+  const undo = say('ROLLBACK TO operation')
+
+  /** Most operations that throw have written nothing, and a lone one has the transaction for itself: neither needs a savepoint. */
+  const runOne = (waiting: Waiting, isAlone: boolean): Done => {
+    const doings: Doings = { after: [], undo: [], wrote: false }
+    let isSaved = false
+    const beforeWrite = () => {
+      if (!isAlone) save()
+      isSaved = true
     }
-    db.exec('COMMIT')
-    queue.splice(0, taken)
-  } catch (cause) {
-    if (db.isTransaction) db.exec('ROLLBACK')
-    for (const { doings } of done.reverse()) undoAll(doings)
-    const reason = failed(cause)
-    for (const { reject } of queue.splice(0, Math.max(taken, 1))) reject(reason)
-    return undefined
+    try {
+      const value = desk.during(doings, waiting.operation, beforeWrite)
+      if (isSaved && !isAlone) keep()
+      return { waiting, doings, outcome: { is: 'value', value } }
+    } catch (reason) {
+      if (isSaved && db.isTransaction) {
+        if (isAlone) {
+          rollback()
+          begin()
+        } else {
+          undo()
+          keep()
+        }
+      }
+      undoInMemory(doings)
+      return { waiting, doings, outcome: { is: 'thrown', reason: named(reason) } }
+    }
   }
 
-  const tell = (doubt?: { reason: unknown }) => {
-    for (const { doings } of done) for (const effect of doings.after) effectAlone(effect)
+  return {
+    commit(queue) {
+      const done: Done[] = []
+      const isAlone = queue.length === 1
+      try {
+        begin()
+        const began = performance.now()
+        for (const waiting of queue) {
+          const one = runOne(waiting, isAlone)
+          done.push(one)
+          // SQLite itself rolls all back when, for instance, the disk is full.
+          if (!db.isTransaction) throw one.outcome.is === 'thrown' ? one.outcome.reason : new Error('An operation ended the transaction')
+          if (performance.now() - began > maxMs) break
+        }
+        commit()
+      } catch (cause) {
+        if (db.isTransaction) rollback()
+        for (const { doings } of done.toReversed()) undoInMemory(doings)
+        const reason = failed(cause)
+        for (const { reject } of queue.splice(0, Math.max(done.length, 1))) reject(reason)
+        return undefined
+      }
+      queue.splice(0, done.length)
+      return batchOf(done)
+    },
+  }
+}
+
+function batchOf(done: readonly Done[]): Batch {
+  const tell = (settle: (waiting: Waiting, value: unknown) => void) => {
+    for (const { doings } of done) for (const effect of doings.after) alone(effect)
     for (const { waiting, outcome } of done) {
       if (outcome.is === 'thrown') waiting.reject(outcome.reason)
-      else if (doubt !== undefined) waiting.reject(doubt.reason)
-      else waiting.resolve(outcome.value as never)
+      else settle(waiting, outcome.value)
     }
   }
   return {
     wrote: done.some(({ doings }) => doings.wrote),
-    settle: () => tell(),
-    doubt: (reason) => tell({ reason }),
+    settle: () => tell((waiting, value) => waiting.resolve(value)),
+    doubt: (reason) => tell((waiting) => waiting.reject(reason)),
   }
 }
 
-type Outcome = { is: 'value'; value: unknown } | { is: 'thrown'; reason: unknown }
-
-function runOne(db: DatabaseSync, desk: Desk, operation: (sql: Sql) => unknown, doings: Doings, shared: boolean): Outcome {
-  let saved = false
-  const save = () => {
-    if (shared) db.exec('SAVEPOINT operation')
-    saved = true
-  }
-  try {
-    const value = desk.during(doings, operation, save)
-    if (saved && shared) db.exec('RELEASE operation')
-    return { is: 'value', value }
-  } catch (reason) {
-    if (saved && db.isTransaction) db.exec(shared ? 'ROLLBACK TO operation; RELEASE operation' : 'ROLLBACK; BEGIN')
-    undoAll(doings)
-    return { is: 'thrown', reason }
-  }
-}
-
-function undoAll(doings: Doings): void {
-  doings.after.length = 0
+function undoInMemory(doings: Doings): void {
   doings.wrote = false
-  for (const effect of doings.undo.splice(0).reverse()) effectAlone(effect)
+  doings.after.length = 0
+  for (const effect of doings.undo.splice(0).reverse()) alone(effect)
 }
 
-/** An effect that throws is a fault of the program: it is thrown where nobody else is hurt. */
-function effectAlone(effect: () => void): void {
+/** An effect that throws is a fault of the program: it is thrown where it hurts no other operation. */
+function alone(effect: Effect): void {
   try {
     effect()
   } catch (error) {
@@ -97,9 +139,4 @@ function effectAlone(effect: () => void): void {
       throw error
     })
   }
-}
-
-function lastError(done: readonly { outcome: Outcome }[]): unknown {
-  const outcome = done.at(-1)?.outcome
-  return outcome?.is === 'thrown' ? outcome.reason : new Error('The transaction was ended by an operation')
 }

@@ -8,7 +8,7 @@ import { open } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { SqliteQueueError } from './errors.ts'
 import type { Disk } from './open.ts'
-import { headerBytes, type Wal } from './wal.ts'
+import { headerBytes, type LoggedPage, type Wal } from './wal.ts'
 
 const fdatasync = promisify(fdatasyncOf)
 const read = promisify(readOf)
@@ -17,13 +17,11 @@ const write = promisify(writeOf)
 export interface Syncs {
   /** Something was committed. */
   wrote(): void
-  /** Whether something was committed that is not on disk yet. */
-  readonly isBehind: boolean
-  /** Whether the last sync failed and its bytes could not be brought onto the disk by writing them again either. */
+  /** Whether a sync failed, and its bytes could not be brought onto the disk by writing them again either. */
   readonly hasFailed: boolean
   /** Resolves when all that is committed by now is on disk. Calls made while a sync is in flight share the next one. */
   log(): Promise<void>
-  /** Resolves when the pages that a checkpoint wrote to the database are on disk. The log still holds them. */
+  /** Resolves when the pages that a checkpoint wrote to the database are on disk. The log must still hold them. */
   database(): Promise<void>
   /** Resolves when the log on disk says that it is empty: else its old frames could come back over a newer database. */
   reset(): Promise<void>
@@ -33,38 +31,38 @@ export function createSyncs(disk: Disk, wal: Wal): Syncs {
   let written = 0
   let synced = 0
   let isBased = false
+  let isBaseFailed = false
   let isLogFailed = false
   let isDatabaseFailed = false
   let flight: Promise<void> | undefined
   let next: Promise<void> | undefined
 
-  /** Names in the folder, and the first page of a new database, without which its log would not be looked at. */
+  /** Once: the names in the folder, and the first page, without which SQLite removes the log. Also those of a process that was killed. */
   const base = async () => {
     if (isBased) return
-    if (disk.isNew) {
-      await rewriteFirstPage(disk)
-      await fdatasync(disk.file)
-    }
-    const folder = await open(disk.folder, 'r')
     try {
-      await folder.sync()
-    } finally {
-      await folder.close()
+      if (isBaseFailed) await rewriteFirstPage(disk)
+      await fdatasync(disk.file)
+      await syncFolder(disk.folder)
+      isBased = true
+      isBaseFailed = false
+    } catch (error) {
+      isBaseFailed = true
+      throw error
     }
-    isBased = true
   }
 
   const logOnce = async () => {
     const now = written
+    // Their pages are not clean yet, so they are still there when this sync fails.
     wal.look()
+    await base().catch(base)
     try {
-      await base()
       if (!isLogFailed) await fdatasync(disk.log)
     } catch {
       isLogFailed = true
     }
     if (isLogFailed) {
-      await base()
       await writeAll(disk.log, readBack(disk, wal).bytes, 0)
       await fdatasync(disk.log)
       isLogFailed = false
@@ -73,7 +71,7 @@ export function createSyncs(disk: Disk, wal: Wal): Syncs {
   }
 
   const log = (): Promise<void> => {
-    if (synced === written && isBased && !isLogFailed) return Promise.resolve()
+    if (synced === written && isBased && !isLogFailed && flight === undefined) return Promise.resolve()
     if (flight === undefined) {
       flight = logOnce().finally(() => {
         flight = undefined
@@ -93,11 +91,8 @@ export function createSyncs(disk: Disk, wal: Wal): Syncs {
     wrote() {
       written += 1
     },
-    get isBehind() {
-      return synced !== written
-    },
     get hasFailed() {
-      return (isLogFailed && flight === undefined) || isDatabaseFailed
+      return flight === undefined && (isLogFailed || isBaseFailed)
     },
     log,
     async database() {
@@ -120,11 +115,11 @@ export function createSyncs(disk: Disk, wal: Wal): Syncs {
   }
 }
 
-function readBack(disk: Disk, wal: Wal): { bytes: Buffer; pages: { number: number; at: number }[] } {
+function readBack(disk: Disk, wal: Wal): { bytes: Buffer; pages: LoggedPage[] } {
   const whole = wal.read()
   if (whole !== undefined) return whole
   throw new SqliteQueueError('CORRUPT', `The disk has lost a part of what was written to ${disk.path}-wal: a sync failed, and it cannot be read back`, {
-    hint: 'Replace the disk or card. What can be read is opened by the next start',
+    hint: 'Replace the disk or card; what can still be read is opened at the next start',
   })
 }
 
@@ -132,6 +127,15 @@ async function rewriteFirstPage(disk: Disk): Promise<void> {
   const page = Buffer.alloc(disk.pageSize)
   const { bytesRead } = await read(disk.file, page, 0, page.length, 0)
   await writeAll(disk.file, page.subarray(0, bytesRead), 0)
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
 }
 
 async function writeAll(fd: number, bytes: Buffer, position: number): Promise<void> {

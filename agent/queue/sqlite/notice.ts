@@ -1,0 +1,10 @@
+/** What happens to a queue file and to nobody's call. */
+
+export type Notice =
+  /** What is damaged lies under the name `kept` now. */
+  | { readonly is: 'set-aside'; readonly path: string; readonly kept: string; readonly cause: unknown }
+  /** The disk does not take what was committed. Told once, until it is `recovered`. */
+  | { readonly is: 'failing'; readonly path: string; readonly cause: unknown }
+  | { readonly is: 'recovered'; readonly path: string }
+
+export type OnNotice = (notice: Notice) => void
