@@ -112,7 +112,7 @@ async function build(
   undo.push(() => store.close())
   const kinds = kindsOf(plugins)
   const members = createMembers()
-  const connection = await openConnection({ config, self, log })
+  const connection = await openConnection({ config, home, self, log })
   undo.push(() => connection.close())
   const { broker } = connection
   const certificates = createCertificateReader(domain)

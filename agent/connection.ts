@@ -1,4 +1,6 @@
 /** The broker that this agent speaks over: the one it was told, or an embedded one of its own on loopback. */
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import type { Config } from '../src/core/config.ts'
 import { IpdcError } from '../src/core/errors.ts'
 import type { NodeId } from '../src/core/kind.ts'
@@ -18,14 +20,22 @@ export interface Connection {
   close(): Promise<void>
 }
 
-/** Not connected yet: that is for presence, which brings the will. @throws NOT_OFFERED, IO */
-export async function openConnection({ config, self, log }: { readonly config: Config; readonly self: NodeId; readonly log: Log }): Promise<Connection> {
+export interface ConnectionOptions {
+  readonly config: Pick<Config, 'broker' | 'serveBroker' | 'tls'>
+  readonly home: string
+  readonly self: NodeId
+  readonly log: Log
+}
+
+/** Not connected yet: that is for presence, which brings the will. @throws NOT_OFFERED, BAD_CONFIG, IO */
+export async function openConnection({ config, home, self, log }: ConnectionOptions): Promise<Connection> {
   const [given, ...more] = config.broker
   if (more.length > 0)
     throw new IpdcError('NOT_OFFERED', { message: 'Several brokers at once are not offered by this version of ipdc', hint: 'Give --broker once' })
+  const ca = config.tls?.ca === undefined ? undefined : await readCa(resolve(home, config.tls.ca))
   const server = given === undefined || config.serveBroker !== undefined ? await serve(config.serveBroker ?? 0) : undefined
   const url = given ?? server?.url ?? ''
-  const broker = createMqttBroker({ url, clientId: self, timeoutMs: firstMs, log: log.child({ room: 'mqtt' }) })
+  const broker = createMqttBroker({ url, clientId: self, ca, timeoutMs: firstMs, log: log.child({ room: 'mqtt' }) })
   return {
     broker,
     url,
@@ -34,6 +44,16 @@ export async function openConnection({ config, self, log }: { readonly config: C
       await broker.close()
       await server?.close()
     },
+  }
+}
+
+async function readCa(path: string): Promise<Buffer> {
+  try {
+    const pem = await readFile(path)
+    if (pem.includes('-----BEGIN CERTIFICATE-----')) return pem
+    throw new Error('it holds no certificate in PEM')
+  } catch (cause) {
+    throw new IpdcError('BAD_CONFIG', { message: `tls.ca: ${path} cannot be used: ${(cause as Error).message}`, cause })
   }
 }
 

@@ -1,6 +1,6 @@
 /** The agent's own command line, spoken by launchers and unit files. Flag > `IPDC_*` > `ipdc.json` in the home > default. */
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import * as v from 'valibot'
 import { homeOf } from '../src/core/client/home.ts'
@@ -52,6 +52,7 @@ export async function readStart(argv: readonly string[], env: Env = process.env)
       broker: flags.broker ?? (env.IPDC_BROKER || undefined)?.split(','),
       serveBroker: whole('--serve-broker', flags['serve-broker']) ?? whole('IPDC_SERVE_BROKER', env.IPDC_SERVE_BROKER || undefined),
       slots: whole('--slots', flags.slots) ?? whole('IPDC_SLOTS', env.IPDC_SLOTS || undefined),
+      tls: env.IPDC_TLS_CA ? { ca: resolve(env.IPDC_TLS_CA) } : undefined,
       queue: queueOf(env.IPDC_QUEUE || undefined, file),
       log: env.IPDC_LOG || undefined,
     }),

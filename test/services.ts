@@ -11,6 +11,7 @@ import type { Test } from 'tap'
 export const services = {
   mosquitto: { package: 'mosquitto', probe: ['-h'], exits: [0, 3] },
   'redis-server': { package: 'redis-server', probe: ['--version'], exits: [0] },
+  openssl: { package: 'openssl', probe: ['version'], exits: [0] },
   // Where the kernel forbids ptrace, the program is there and of no use.
   strace: { package: 'strace', probe: ['-o', '/dev/null', 'true'], exits: [0] },
 } as const

@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { namePattern } from './kind.ts'
 
-const url = v.pipe(v.string(), v.regex(/^mqtts?:\/\/[^\s]+$/, 'a broker is mqtt://host:port'))
+const url = v.pipe(v.string(), v.regex(/^mqtts?:\/\/[^\s]+$/, 'a broker is mqtt://host:port or mqtts://host:port'))
 const whole = (min: number, max: number) => v.pipe(v.number(), v.safeInteger(), v.minValue(min), v.maxValue(max))
 
 /** Where tasks of this node wait. */
@@ -32,8 +32,14 @@ function isRedisUrl(text: string): boolean {
 export const Config = v.strictObject({
   /** What people see of this node. @default the host's name */
   name: v.exactOptional(v.pipe(v.string(), v.regex(namePattern))),
-  /** Brokers to use: `mqtt://host:port`. @default the embedded broker of this agent */
+  /** Brokers to use: `mqtt://host:port`, `mqtts://host:port` with TLS. @default the embedded broker of this agent */
   broker: v.exactOptional(v.pipe(v.array(url), v.maxLength(8)), () => []),
+  tls: v.exactOptional(
+    v.strictObject({
+      /** File with the certificates, PEM, of authorities that may vouch for an `mqtts:` broker; a relative path is from the home. @default those that Node knows */
+      ca: v.exactOptional(v.pipe(v.string(), v.minLength(1))),
+    }),
+  ),
   /** Port of the embedded broker that this agent runs, on loopback; 0 takes a free one. @default none */
   serveBroker: v.exactOptional(whole(0, 65_535)),
   gateway: v.exactOptional(

@@ -51,9 +51,15 @@ t.test('a flag outdoes the environment, that the file, that the default', async 
   t.match((await read(dir, flags, env)).config, { name: 'of-flag', slots: 3, broker: ['mqtt://flag:1', 'mqtt://flag:2'], serveBroker: 3, log: 'debug' })
 })
 
+t.test('the authority of an mqtts broker is named by the file, or by the environment from where it was started', async (t) => {
+  const dir = await home(t, { broker: ['mqtts://broker.lab'], tls: { ca: 'ca.pem' } })
+  t.match((await read(dir)).config, { broker: ['mqtts://broker.lab'], tls: { ca: 'ca.pem' } })
+  t.match((await read(dir, [], { IPDC_TLS_CA: 'here.pem' })).config, { tls: { ca: join(process.cwd(), 'here.pem') } })
+})
+
 t.test('an empty variable is one that is not set', async (t) => {
   const dir = await home(t, { name: 'of-file', slots: 1 })
-  const env = { IPDC_NAME: '', IPDC_SLOTS: '', IPDC_BROKER: '', IPDC_SERVE_BROKER: '', IPDC_LOG: '' }
+  const env = { IPDC_NAME: '', IPDC_SLOTS: '', IPDC_BROKER: '', IPDC_SERVE_BROKER: '', IPDC_TLS_CA: '', IPDC_LOG: '' }
   t.match((await read(dir, [], env)).config, { name: 'of-file', slots: 1, broker: [], log: 'info' })
 })
 

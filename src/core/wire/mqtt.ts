@@ -2,7 +2,7 @@
  * Any MQTT broker, of version 5 or 3.1.1, by mqtt.js: one client of it per connection, thrown away at the end. So nothing of its
  * own is left to reconnect, to subscribe twice or to send an oversized packet for ever; `link` does what goes on over connections.
  */
-import { connect as dialTcp, type Socket } from 'node:net'
+import { connect as dialTcp, isIP, type Socket } from 'node:net'
 import { connect as dialTls } from 'node:tls'
 import type { MqttClient } from 'mqtt'
 import { IpdcError } from '../errors.ts'
@@ -20,6 +20,8 @@ export interface MqttOptions {
   readonly clientId: string
   readonly username?: string | undefined
   readonly password?: string | undefined
+  /** Certificates, PEM, of authorities that may vouch for an `mqtts:` broker. @default those that Node knows */
+  readonly ca?: string | Buffer | undefined
   /** This node takes the broker for dead after 1.5 times as long without an answer, and a broker of 3.1.1 this node. @default 5 (s) */
   readonly keepaliveSeconds?: number | undefined
   /** For the first connection, and for each answer to a CONNECT. @default 5_000 (ms) */
@@ -71,7 +73,7 @@ function withoutPassword(url: string): string {
 
 /** A connection that was accepted, or `version` where the broker does not speak this one. @throws NO_BROKER, BROKER_REFUSED */
 async function open(
-  { url, clientId, username, password, keepaliveSeconds = 5, timeoutMs = 5_000 }: MqttOptions,
+  { url, clientId, username, password, ca, keepaliveSeconds = 5, timeoutMs = 5_000 }: MqttOptions,
   version: 4 | 5,
   opening: Opening,
 ): Promise<Connection | 'version'> {
@@ -84,11 +86,12 @@ async function open(
   let cause = 'the connection ended'
   let wasRefused: number | undefined
   let wasReached = false
+  let isUntrusted = false
 
   const client = new MqttClient(
     () => {
-      const socket = dial(target)
-      socket.once('connect', () => {
+      const socket = dial(target, ca)
+      socket.once(target.protocol === 'mqtts:' ? 'secureConnect' : 'connect', () => {
         wasReached = true
       })
       return socket
@@ -114,7 +117,9 @@ async function open(
   const { promise: ended, resolve: end } = Promise.withResolvers<string>()
   client.on('error', (error) => {
     cause = error.message
-    if ('code' in error && typeof error.code === 'number') wasRefused = error.code
+    if (!('code' in error)) return
+    if (typeof error.code === 'number') wasRefused = error.code
+    else isUntrusted = untrusted.has(String(error.code))
   })
   client.on('disconnect', ({ reasonCode }) => {
     cause = `the broker ended it: ${reasonText(reasonCode ?? 0)}`
@@ -137,18 +142,35 @@ async function open(
   }
   // Some brokers of 3.1.1 hang up on a CONNECT of version 5 without a word.
   if (version === 5 && wasReached && wasRefused === undefined && !signal.aborted && cause !== 'connack timeout') return 'version'
-  throw new IpdcError('NO_BROKER', { message: cause })
+  throw new IpdcError('NO_BROKER', { message: cause, ...(isUntrusted ? { hint: untrustedHint } : {}) })
 }
+
+/** What TLS says of a certificate that no authority known here vouches for, or that is of another name. */
+const untrusted: ReadonlySet<string> = new Set([
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'CERT_HAS_EXPIRED',
+])
+const untrustedHint = 'Name the certificate of its authority, "tls": {"ca": "FILE.pem"} in ipdc.json or IPDC_TLS_CA, and the broker as its certificate does'
 
 interface Connack {
   readonly properties?: { readonly receiveMaximum?: number; readonly maximumPacketSize?: number }
 }
 
-function dial({ protocol, hostname, port }: URL): Socket {
+function dial({ protocol, hostname, port }: URL, ca: MqttOptions['ca']): Socket {
   const host = hostname.replace(/^\[(.*)\]$/, '$1')
   // Without it, Nagle and a delayed ACK cost 40 ms a round trip.
-  const socket = protocol === 'mqtts:' ? dialTls({ host, servername: host, port: Number(port || 8883) }) : dialTcp({ host, port: Number(port || 1883) })
+  const socket = protocol === 'mqtts:' ? dialTls({ host, port: Number(port || 8883), ...tlsOf(host, ca) }) : dialTcp({ host, port: Number(port || 1883) })
   return socket.setNoDelay(true)
+}
+
+/** An address is no name to ask for (RFC 6066 §3); the certificate must be of it all the same. */
+function tlsOf(host: string, ca: MqttOptions['ca']) {
+  return { ...(isIP(host) === 0 ? { servername: host } : {}), ...(ca === undefined ? {} : { ca }) }
 }
 
 /** Keeps mqtt.js from a PUBACK of its own. One for all: an error made for each message costs more than the message. */

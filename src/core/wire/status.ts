@@ -33,9 +33,11 @@ export function createStatus(url: string, log: Log): Status {
     firstUp(timeoutMs) {
       const { promise, resolve, reject } = Promise.withResolvers<void>()
       let last = 'no answer'
-      const fail = (message: string) => reject(new IpdcError('NO_BROKER', { message, hint: 'Start the broker, or name another: --broker mqtt://HOST:PORT' }))
+      let hint = 'Start the broker, or name another: --broker mqtt://HOST:PORT'
+      const fail = (message: string) => reject(new IpdcError('NO_BROKER', { message, hint }))
       const watch = (next: BrokerStatus, error: unknown): void => {
         if (next.is === 'down') last = next.cause
+        if (error instanceof IpdcError && error.hint !== undefined) hint = error.hint
         if (next.is === 'up') resolve()
         else if (next.is === 'closed') fail(`The connection to ${url} was closed by this node`)
         else if (codeOf(error) === 'BROKER_REFUSED') reject(error)
