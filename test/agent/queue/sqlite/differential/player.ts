@@ -58,8 +58,18 @@ export function createPlayer(side: Side, clock: { now: number }, setup: Setup): 
     return (await Job.fromId(worker, id)) ?? new Job(worker, 'none', {}, {}, id)
   }
 
+  function isActive(id: string): boolean {
+    return (ranges.active ?? []).includes(id)
+  }
+
+  function mayEnd(id: string, token: string): boolean {
+    return isActive(id) && (token === '0' || (token === tokens.get(id) && (locks.get(id) ?? 0) > clock.now))
+  }
+
   function tokenFor(id: string, token: Token): string {
-    return token === 'zero' ? '0' : token === 'other' ? 'stranger' : (tokens.get(id) ?? 'unclaimed')
+    // With `0`, Redis leaves the lock of whoever has one behind, so that the ended job cannot be removed until it runs out; and it writes the
+    // reason of a failure before it sees that the job is not active. Ours ends the lock with the attempt, and changes nothing when it refuses.
+    return token === 'zero' && isActive(id) && (locks.get(id) ?? 0) <= clock.now ? '0' : token !== 'own' ? 'stranger' : (tokens.get(id) ?? 'unclaimed')
   }
 
   function seen(id: string | undefined): void {
@@ -74,7 +84,7 @@ export function createPlayer(side: Side, clock: { now: number }, setup: Setup): 
 
   async function claimed(id: string, token: string): Promise<void> {
     tokens.set(id, token)
-    if (token !== '0') locks.set(id, clock.now + unitMs)
+    locks.set(id, token === '0' ? 0 : clock.now + unitMs)
     jobs.set(id, await held(id))
   }
 
@@ -112,7 +122,9 @@ export function createPlayer(side: Side, clock: { now: number }, setup: Setup): 
       case 'fail': {
         const id = await pickActive(command.who)
         const token = tokenFor(id, command.token)
-        return next(await (await held(id)).moveToFailed(failure(command.message, command.final), token, command.fetch), token)
+        // The script of a retry puts due jobs in line before it sees that it must refuse; ours, refused, does nothing. So such jobs are not retried.
+        const isFinal = command.final || (!mayEnd(id, token) && (ranges.delayed ?? []).length > 0)
+        return next(await (await held(id)).moveToFailed(failure(command.message, isFinal), token, command.fetch), token)
       }
       case 'moveToDelayed': {
         const id = pick(command.who, 'active')
