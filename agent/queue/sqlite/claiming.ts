@@ -1,11 +1,11 @@
 /** A worker takes the next job: what is due is put in line first, then the first in line is its own until the lock runs out. */
 import type { IQueueBackend, JobJson } from 'bullmq'
 import type { Access, BackendOptions } from './access.ts'
-import { promoteDue } from './delaying.ts'
+import { dueNext, promoteDue } from './delaying.ts'
 import { firstJob, setMore, toJson, type WholeRow } from './jobs.ts'
 import { limitedFor, useLimit } from './limits.ts'
 import { isMaxed, isPaused } from './queue.ts'
-import { ACTIVE, DELAYED, PRIORITIZED, WAIT } from './schema.ts'
+import { ACTIVE, PRIORITIZED, WAIT } from './schema.ts'
 import type { Turn } from './turn.ts'
 
 /** `[job, id, rate-limited for (ms), next delayed job due at (ms)]`, as Worker reads it. */
@@ -36,7 +36,7 @@ export function claimNext(turn: Turn, claimant: Claimant): Claim {
   if (limitedMs > 0) return [null, 0, limitedMs, 0]
   if (isPaused(queue) || isMaxed(queue)) return [null, 0, 0, 0]
   const row = nextInLine(turn)
-  if (row === undefined) return [null, 0, 0, queue.counts[DELAYED] > 0 ? (queue.due ?? 0) : 0]
+  if (row === undefined) return [null, 0, 0, dueNext(turn) ?? 0]
   if (max !== undefined && row.deferred === null) useLimit(turn, limiter?.duration ?? Number(queue.meta.get('duration') ?? 0))
   return [toJson(take(turn, row, claimant)), row.id, 0, 0]
 }
@@ -58,11 +58,11 @@ function take(turn: Turn, row: WholeRow, { token, worker, options }: Claimant): 
   turn.hold(row.id, {
     n: row.n,
     prio: row.prio,
-    lock: token === '0' ? undefined : { token, until: now + (options.lockDuration ?? 30_000) },
     made: row.made,
     hasMore: row.more !== null,
     hasLogs: row.logs > 0,
   })
+  if (token !== '0') turn.lock(row.id, { token, until: now + (options.lockDuration ?? 30_000) })
   turn.say('active', row.id, 'waiting')
   const deferred = row.deferred ?? lateDeferral(turn, row, options)
   return { ...row, state: ACTIVE, a: null, begun: row.begun + 1, started: now, worker: name, deferred }

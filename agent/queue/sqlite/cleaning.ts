@@ -100,6 +100,7 @@ function obliterate(turn: Turn, force: boolean, count: number): number {
   if (queue.counts[ACTIVE] > 0 && !force) throw new Error('Cannot obliterate queue with active jobs')
   let left = count
   const active = [...queue.active].reverse().slice(0, left)
+  for (const [id] of active) turn.lock(id, undefined)
   left -= removeAll(
     turn,
     active.map(([id, { n }]) => ({ n, id, state: ACTIVE })),

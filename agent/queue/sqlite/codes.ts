@@ -19,6 +19,11 @@ export function refusal(code: Code, refused: Refused): Error & { code: Code } {
   return Object.assign(new Error(words(code, refused)), { code })
 }
 
+/** What an operation refused is told; what it did before that stays done, as after a script of Redis. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'number'
+}
+
 function words(code: Code, { id, command, state }: Refused): string {
   switch (code) {
     case JOB_MISSING:

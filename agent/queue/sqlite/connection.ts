@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events'
 import type { IQueueBackend } from 'bullmq'
 import type { Access, BackendOptions } from './access.ts'
-import { closedError } from './codes.ts'
+import { closedError, isRefusal } from './codes.ts'
 import type { Queue } from './queue.ts'
 import type { Client, Store } from './store.ts'
 import type { Turn } from './turn.ts'
@@ -66,7 +66,9 @@ export class Connection extends EventEmitter implements Life, Access {
     if (this.ended.aborted) throw closedError()
     this.#underWay += 1
     try {
-      return await this.store.run(this.queue, operation)
+      const outcome = await this.store.run(this.queue, (turn) => attempt(turn, operation))
+      if ('refused' in outcome) throw outcome.refused
+      return outcome.value
     } finally {
       this.#underWay -= 1
       if (this.#underWay === 0) this.#idle?.()
@@ -119,4 +121,14 @@ function clientOf({ clients }: Store, name: string): Client {
   const client = { name, since: Date.now() }
   clients.add(client)
   return client
+}
+
+/** A refusal is an answer, and undoes nothing; any other error does. */
+function attempt<T>(turn: Turn, operation: (turn: Turn) => T): { value: T } | { refused: unknown } {
+  try {
+    return { value: operation(turn) }
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+    return { refused: error }
+  }
 }

@@ -40,11 +40,17 @@ export function promoteDue(turn: Turn): void {
     sql.run('UPDATE job SET delay = 0 WHERE n = ?', job.n)
     turn.say('waiting', job.id, 'delayed')
   }
-  const next = sql.get(nextDue, queue.q)
+  dueNext(turn)
+}
+
+/** When the next one is due, in truth: what the queue knows may be that of a job that is gone. */
+export function dueNext({ sql, queue }: Turn): number | undefined {
+  const next = queue.counts[DELAYED] === 0 ? undefined : sql.get(nextDue, queue.q)
+  queue.due = next === undefined ? undefined : Number(next.a)
   sql.undo(() => {
     queue.due = undefined
   })
-  queue.due = next === undefined ? undefined : Number(next.a)
+  return queue.due
 }
 
 function promote(turn: Turn, id: string): void {

@@ -54,7 +54,7 @@ function finish(turn: Turn, finish: Finish): Claim | [] {
   const { queue } = turn
   const { job, target, value, keep, claimant } = finish
   const id = job.id ?? ''
-  const held = release(turn, id, { token: claimant.token, command: 'moveToFinished' })
+  const held = release(turn, id, { token: claimant.token, command: 'moveToFinished', fields: finish.fields })
   turn.maxEvents()
   const made = held.made + 1
   if (keep.count === 0) removeJob(turn, held, held)

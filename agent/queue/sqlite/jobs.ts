@@ -1,6 +1,6 @@
 /** Jobs in the tables: found by id, put in their places, told as BullMQ's JobJson, removed with all that belongs to them. */
 import type { JobJson, JobsOptions } from 'bullmq'
-import { heldLock, numberOf } from './queue.ts'
+import { lockOf, numberOf } from './queue.ts'
 import { ACTIVE, PRIORITIZED, type State, WAIT } from './schema.ts'
 import type { Turn } from './turn.ts'
 
@@ -150,5 +150,5 @@ export function removeJob(turn: Turn, { n, id, state }: Pick<JobRow, 'n' | 'id' 
 }
 
 export function isLocked({ queue, now }: Turn, id: string): boolean {
-  return heldLock(queue.active.get(id), now) !== undefined
+  return lockOf(queue, id, now) !== undefined
 }

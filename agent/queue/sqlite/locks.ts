@@ -1,7 +1,7 @@
 /** Locks say which worker holds a job, and until when. They are in memory: the process that ends takes its workers along. */
 import type { IQueueBackend } from 'bullmq'
 import type { Access } from './access.ts'
-import { heldLock } from './queue.ts'
+import { lockOf } from './queue.ts'
 import type { Turn } from './turn.ts'
 
 export function locks({ run }: Access): Pick<IQueueBackend, 'extendLock' | 'extendLocks'> {
@@ -11,10 +11,10 @@ export function locks({ run }: Access): Pick<IQueueBackend, 'extendLock' | 'exte
   }
 }
 
-function extend({ queue, now }: Turn, id: string, token: string | undefined, durationMs: number): boolean {
-  const held = queue.active.get(id)
-  if (held === undefined || token === undefined || heldLock(held, now)?.token !== token) return false
-  held.lock = { token, until: now + durationMs }
+function extend(turn: Turn, id: string, token: string | undefined, durationMs: number): boolean {
+  const { queue, now } = turn
+  if (token === undefined || lockOf(queue, id, now)?.token !== token) return false
+  turn.lock(id, { token, until: now + durationMs })
   queue.suspects.delete(id)
   return true
 }

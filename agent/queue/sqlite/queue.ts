@@ -14,8 +14,6 @@ export interface Lock {
 export interface Held {
   readonly n: number
   readonly prio: number
-  /** None: claimed with the token '0', or lost. Expired ones count as none. */
-  lock: Lock | undefined
   /** Attempts made. */
   readonly made: number
   /** Whether there may be rows of it in `more` and in `log`. */
@@ -38,6 +36,8 @@ export interface Queue {
   readonly counts: [number, number, number, number, number, number]
   /** By id, in the order of claims. */
   readonly active: Map<string, Held>
+  /** By id. Expired ones count as none, and are dropped at the next look for stalled jobs. */
+  readonly locks: Map<string, Lock>
   /** Active at the last look for stalled jobs, and not renewed since. */
   suspects: Set<string>
   /** No look for stalled jobs before this time (ms). */
@@ -67,6 +67,7 @@ export function createQueue(name: string): Queue {
     q: 0,
     counts: [0, 0, 0, 0, 0, 0],
     active: new Map(),
+    locks: new Map(),
     suspects: new Set(),
     nextLook: 0,
     orphans: [],
@@ -115,6 +116,8 @@ export function numberOf(queue: Queue, id: string): number | undefined {
   return /^[1-9]\d{0,11}$/.test(id) ? queue.q * perQueue + Number(id) : undefined
 }
 
-export function heldLock(held: Held | undefined, now: number): Lock | undefined {
-  return held?.lock !== undefined && held.lock.until > now ? held.lock : undefined
+/** A lock is of the job, not of its state: what the token '0' moves away keeps it. */
+export function lockOf({ locks }: Queue, id: string, now: number): Lock | undefined {
+  const lock = locks.get(id)
+  return lock !== undefined && lock.until > now ? lock : undefined
 }

@@ -6,7 +6,7 @@ import { JOB_MISSING, NOT_IN_STATE, refusal } from './codes.ts'
 import { placeAt, promoteDue } from './delaying.ts'
 import { findJob, placeInLine, put, setFields } from './jobs.ts'
 import { ttl } from './limits.ts'
-import { release } from './releasing.ts'
+import { release, releaseIfActive } from './releasing.ts'
 import { COMPLETED, FAILED } from './schema.ts'
 import type { Turn } from './turn.ts'
 
@@ -37,8 +37,9 @@ export function retrying(access: Access): Part {
 const countAttempt = 'UPDATE job SET made = made + 1 WHERE n = ?'
 
 function retry(turn: Turn, id: string, lifo: boolean, token: string, fields: Record<string, unknown> | undefined): void {
+  // What is due goes in line even when the job may not.
   promoteDue(turn)
-  const held = release(turn, id, { token, command: 'retryJob' })
+  const held = release(turn, id, { token, command: 'retryJob', fields })
   setFields(turn, held, fields)
   put(turn, held, placeInLine(turn, held.prio, lifo && held.prio === 0 ? 'front' : 'back'))
   turn.sql.run(countAttempt, held.n)
@@ -54,7 +55,7 @@ interface Delay {
 }
 
 function delayAttempt(turn: Turn, id: string, { timestamp, delay, token, more }: Delay): void {
-  const held = release(turn, id, { token, command: 'moveToDelayed' })
+  const held = release(turn, id, { token, command: 'moveToDelayed', fields: more.fieldsToUpdate })
   setFields(turn, held, more.fieldsToUpdate)
   const due = delay > 0 ? timestamp + delay : timestamp
   put(turn, held, placeAt(turn, due))
@@ -66,10 +67,12 @@ function delayAttempt(turn: Turn, id: string, { timestamp, delay, token, more }:
 
 /** The job met a rate limit: no attempt is counted, and it is the first in its line again. */
 function backToWait(turn: Turn, id: string, token: string): number {
-  const held = release(turn, id, { token, command: 'moveJobFromActiveToWait' })
-  put(turn, held, placeInLine(turn, held.prio, 'front'))
-  turn.maxEvents()
-  turn.say('waiting', id, 'active')
+  const held = releaseIfActive(turn, id, { token, command: 'moveJobFromActiveToWait' })
+  if (held !== undefined) {
+    put(turn, held, placeInLine(turn, held.prio, 'front'))
+    turn.maxEvents()
+    turn.say('waiting', id, 'active')
+  }
   return ttl(turn.queue, turn.now)
 }
 

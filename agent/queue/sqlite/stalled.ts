@@ -33,6 +33,7 @@ function look(turn: Turn, { stalledInterval = 30_000, maxStalledCount = 1 }: Bac
   const gone = inRedisOrder([...queue.suspects]).filter((id) => queue.active.has(id) && !isLocked(turn, id))
   for (const id of gone) requeue(turn, id, maxStalledCount)
   queue.suspects = new Set(queue.active.keys())
+  for (const [id, { until }] of queue.locks) if (until <= now) queue.locks.delete(id)
   return gone
 }
 

@@ -1,7 +1,7 @@
 /** One operation on one queue, within one transaction: what it changes in memory is put back when it is undone, what it says is heard after COMMIT. */
 import type { EventKind, EventValue } from './events.ts'
 import type { Sql } from './file.ts'
-import { type Held, type Queue, wakeWaiters } from './queue.ts'
+import { type Held, type Lock, type Queue, wakeWaiters } from './queue.ts'
 import { DELAYED, type State } from './schema.ts'
 import type { Store } from './store.ts'
 
@@ -41,6 +41,17 @@ export class Turn {
     const { active } = this.queue
     active.set(id, held)
     this.sql.undo(() => active.delete(id))
+  }
+
+  lock(id: string, lock: Lock | undefined): void {
+    const { locks } = this.queue
+    const before = locks.get(id)
+    if (lock === undefined) locks.delete(id)
+    else locks.set(id, lock)
+    this.sql.undo(() => {
+      if (before === undefined) locks.delete(id)
+      else locks.set(id, before)
+    })
   }
 
   /** It no longer is. */

@@ -36,7 +36,7 @@ export function waiting({ queue }: Access, ended: AbortSignal): Part {
           resolve(answer)
         }
         const cut = () => settle(never)
-        const clear = waitIn(queue, Date.now() + blockTimeout * 1000, settle)
+        const clear = waitIn(queue, performance.now() + blockTimeout * 1000, settle)
         waiters.add(cut)
       })
     },
@@ -50,17 +50,17 @@ export function waiting({ queue }: Access, ended: AbortSignal): Part {
   }
 }
 
+/** Jobs are due by the wall clock; the wait itself is as long as it is, whoever sets that. */
 function waitIn(queue: Queue, until: number, settle: (answer: typeof now | null) => void): () => void {
   let timer: NodeJS.Timeout | undefined
   const arm = () => {
     clearTimeout(timer)
-    const due = queue.counts[DELAYED] > 0 ? (queue.due ?? 0) : Number.POSITIVE_INFINITY
-    timer = setTimeout(ring, Math.min(Math.max(Math.min(until, due) - Date.now(), 0), maxTimerMs))
+    const dueMs = queue.counts[DELAYED] > 0 ? (queue.due ?? 0) - Date.now() : Number.POSITIVE_INFINITY
+    timer = setTimeout(ring, Math.min(Math.max(Math.min(until - performance.now(), dueMs), 0), maxTimerMs))
   }
   const ring = () => {
-    const time = Date.now()
-    if (mayGive(queue, time)) settle(now)
-    else if (time >= until) settle(null)
+    if (mayGive(queue, Date.now())) settle(now)
+    else if (performance.now() >= until) settle(null)
     else arm()
   }
   const waiter: Waiter = { rearm: arm, end: () => settle(now) }
