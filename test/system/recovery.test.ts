@@ -1,0 +1,64 @@
+/** An agent that is killed with a full queue and started again: what waited there is told, granted and run there; what ran is not run again by its own word. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import type { JobEvent } from '../../src/core/views.ts'
+import { startRedis } from '../services/redis.ts'
+import { needs } from '../services.ts'
+import { follow, partsOf, submitCount } from './count.ts'
+import { type Node, startDomain } from './launch.ts'
+import { asOracle, oracle } from './oracle.ts'
+import { writeTexts } from './text.ts'
+
+t.setTimeout(240_000)
+
+for (const use of ['embedded', 'redis'] as const) {
+  t.test(`${use}: killed with a full queue and started again, a node goes on with what it is granted and drops the rest`, async (t) => {
+    const queue = await queueOf(t, use)
+    if (queue === undefined) return
+    const files = await writeTexts(join(t.testdir(), 'in'), { files: 6, bytes: 8 << 20, seed: 5 })
+    const { first, nodes } = await startDomain(t, { nodes: 2, slots: 2, env: { IPDC_QUEUE: queue } })
+    const victim = nodes[1]
+    if (victim === undefined) throw new Error('no second node')
+    // The other takes nothing, so nobody is given what is lost before the killed one is back.
+    await first.client.order(first.id, { do: 'pause' })
+
+    const events: (JobEvent & { is: 'task' })[] = []
+    let isKilled = false
+    const job = await follow(first, await submitCount(first, { files, k: 4, splitBytes: 128 << 10 }), async (event) => {
+      events.push(event)
+      if (isKilled || event.state !== 'running' || events.filter(({ state }) => state === 'done').length < 3) return
+      if ((await victim.client.agent()).queue.waiting < 2) return
+      isKilled = true
+      await victim.kill9()
+      await victim.restart()
+      await first.client.order(first.id, { do: 'resume' })
+    })
+
+    t.match(job, { state: 'done' }, job.error?.message ?? 'done')
+    t.equal(asOracle(await partsOf(first, job.root?.cid ?? '')), oracle(files), 'the right root')
+    const { held = 0, granted = 0, dropped = 0 } = decided(victim)
+    t.ok(held >= 3, `it held ${held}: some ran, others waited`)
+    t.ok(granted >= 1 && dropped >= 1 && granted + dropped === held, `${granted} were granted, ${dropped} dropped`)
+    const adopted = events.filter(({ state, node }) => state === 'adopted' && node === victim.id)
+    t.equal(adopted.length, granted, 'its coordinator gave back what nobody else had')
+    for (const { task, attempt } of adopted) {
+      const later = events.filter((event) => event.task === task && event.attempt === attempt && event.node === victim.id).map(({ state }) => state)
+      t.ok(later.includes('done') && later.lastIndexOf('done') > later.indexOf('adopted'), `${task} was run there`)
+    }
+    t.match((await victim.client.agent()).queue, { use, waiting: 0, running: 0 })
+  })
+}
+
+async function queueOf(t: Test, use: 'embedded' | 'redis'): Promise<string | undefined> {
+  if (use === 'embedded') return use
+  const program = needs(t, 'redis-server')
+  // Both nodes share it: each has its own queue there.
+  return program === undefined ? undefined : (await startRedis(t, { program })).url
+}
+
+/** What the node says in its log of its second start. */
+function decided({ home }: Node): { held?: number; granted?: number; dropped?: number } {
+  const lines = readFileSync(join(home, 'agent.log'), 'utf8').split('\n')
+  return JSON.parse(lines.find((line) => line.includes('what the queue held is decided')) ?? '{}')
+}
