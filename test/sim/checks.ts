@@ -166,8 +166,10 @@ export function createChecks(): Checks {
       for (const job of state.jobs.values()) {
         const tasks = [...job.tasks.values()]
         must(job.ready === tasks.filter(({ is }) => is === 'ready').length, `${job.id} counts ${job.ready} ready`)
+        const finished = [...job.stages.values()].reduce((sum, { done }) => sum + done, 0) - tasks.filter(({ shown }) => shown === 'done').length
+        must(finished === job.finished.size, `${job.id} has ${job.finished.size} tasks that are done for good, its stages count ${finished}`)
         for (const stage of job.stages.values()) {
-          for (const shown of ['waiting', 'running', 'done', 'failed'] as const) {
+          for (const shown of ['waiting', 'running', 'failed'] as const) {
             const real = tasks.filter((task) => task.stage === stage && task.shown === shown).length
             must(stage[shown] === real, `${job.id} ${stage.name} counts ${stage[shown]} ${shown} where ${real} are`)
           }

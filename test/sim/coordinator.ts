@@ -1,4 +1,5 @@
 /** The rim of a coordinator in simulated time: feeds the lifecycle, keeps a journal that is synced late, and runs programs in the place of `coordinate`. */
+import { isCid } from '../../src/core/cids.ts'
 import type { Node } from '../../src/core/cluster/members.ts'
 import type { Event } from '../../src/core/job/event.ts'
 import type { Instruction, To } from '../../src/core/job/instruction.ts'
@@ -235,7 +236,7 @@ export function createSimCoordinator({ agenda, random, counts, checks, disks, pr
   function complete(one: Driving, isLast = false): void {
     const { id } = one.program
     one.is = 'completing'
-    const missing = one.made.find((cid) => !canFetch(cid))
+    const missing = one.made.find((cid) => isCid(cid) && !canFetch(cid))
     if (missing === undefined) end(one, 'done')
     else if (isLast) {
       count(counts, 'root lost')
@@ -297,7 +298,7 @@ export function createSimCoordinator({ agenda, random, counts, checks, disks, pr
     const committed = new Map(
       [...(record?.committed ?? [])].map(([name, { node, term, attempt, result }]) => {
         const cid = new TextDecoder().decode(result)
-        return [name, { node, term, attempt, value: cid, cids: [cid] }] as const
+        return [name, { node, term, attempt, value: cid, cids: [cid].filter(isCid) }] as const
       }),
     )
     const one: Driving = { program, run: 1, source: [...program.maps], asked: new Map(), told: new Map(), made: [], is: 'running' }
@@ -386,5 +387,5 @@ function eventOf(src: string, boot: number, seq: number, at: number, free: numbe
 }
 
 function resultOf(cid: string): Result {
-  return { bytes: new TextEncoder().encode(cid), value: cid, cids: [cid], ms: 1 }
+  return { bytes: new TextEncoder().encode(cid), value: cid, cids: [cid].filter(isCid), ms: 1 }
 }

@@ -20,7 +20,8 @@ export interface Asked {
 
 export interface Program {
   readonly id: string
-  readonly is: 'reduce' | 'chain' | 'leave'
+  /** `plain`: results that name no address, so that nobody can ever ask for one again. */
+  readonly is: 'reduce' | 'chain' | 'leave' | 'plain'
   readonly pure: boolean
   readonly nodes: number | undefined
   readonly maps: readonly Asked[]
@@ -30,7 +31,7 @@ export interface Program {
 
 /** `isLong`: few tasks that take long and may not run twice at once. */
 export function createProgram(random: Random, id: string, nodes: readonly string[], isLong: boolean): Program {
-  const is = random.pick(['reduce', 'reduce', 'reduce', 'chain', 'leave'] as const)
+  const is = random.pick(['reduce', 'reduce', 'reduce', 'chain', 'leave', 'plain'] as const)
   const number = Number(id.slice(-1))
   const ms = isLong ? 30_000 : random.pick([50, 500, 5000, 20_000])
   const hows = Array.from({ length: 30 }, () =>
@@ -41,7 +42,12 @@ export function createProgram(random: Random, id: string, nodes: readonly string
   const on = Array.from({ length: 30 }, () => (limit === undefined && random.chance(0.08) ? [random.pick(nodes), random.pick(nodes)] : undefined))
   const asked = (stage: string, at: number, inputs: readonly string[]): Asked => ({
     name: `${stage}/${at}`,
-    body: { how: hows[at % hows.length] ?? 'well', ms, inputs, makes: fakeCid(number * 10_000 + (stage === 'map' ? 0 : 5000) + at) },
+    body: {
+      how: hows[at % hows.length] ?? 'well',
+      ms,
+      inputs,
+      makes: is === 'plain' ? `plain ${at}` : fakeCid(number * 10_000 + (stage === 'map' ? 0 : 5000) + at),
+    },
     on: on[at % on.length],
   })
   const maps = Array.from({ length: random.whole(1, is === 'chain' || isLong ? 6 : 24) }, (_, at) => asked('map', at, []))

@@ -47,7 +47,7 @@ function holds(round: Round, job: Job, { src, boot }: Beat, item: Beat['held'][n
     takes(round, live, item.is === 'running', boot)
     return true
   }
-  if (task === undefined) return report(job, src, boot, item)
+  if (task === undefined) return !job.finished.has(item.task) && report(job, src, boot, item)
   if (!mayAdopt(task, item) && !mayReturn(round.state, task, src, item)) return false
   adopt(round, task, src, boot, item, item.is === 'running')
   return true
@@ -97,6 +97,7 @@ function waits({ now, out }: Round, job: Job, { src, boot }: Beat, ref: Ref): vo
     renew(live, now)
   }
   const { winner } = task ?? {}
+  if (task === undefined && job.finished.has(ref.task)) out.push({ is: 'note', node: src, ...refOf({ ...ref, job: job.id }) })
   if (winner?.synced && winner.node === src && winner.key === keyOf(ref)) out.push({ is: 'note', node: src, ...refOf({ ...ref, job: job.id }) })
 }
 

@@ -174,7 +174,7 @@ export function createCoordinator({
       store: store(id),
       complete,
       apply,
-      isTaken: (name) => state.jobs.get(id)?.tasks.has(name) ?? false,
+      isTaken: (name) => isTaken(id, name),
       hasRoom: () => hasRoom(state, id),
       warned(message) {
         watch.tell({ is: 'warning', message })
@@ -246,9 +246,14 @@ export function createCoordinator({
     apply({ is: 'job.held', job, isHeld: error !== undefined })
   }
 
+  function isTaken(id: JobId, name: string): boolean {
+    const job = state.jobs.get(id)
+    return job !== undefined && (job.tasks.has(name) || job.finished.has(name))
+  }
+
   function isWanted(job: JobId, name: string): boolean {
     const task = state.jobs.get(job)?.tasks.get(name)
-    return task === undefined || isOpen(task)
+    return task === undefined ? !isTaken(job, name) : isOpen(task)
   }
 
   function showProgress({ src, job, body }: MessageOf<'task.progress'>): void {

@@ -5,6 +5,8 @@ export interface Heap<T> {
   push(at: Ms, item: T): void
   /** Takes the earliest out if it is due. */
   due(now: Ms): T | undefined
+  /** Lets those go that are not to be kept. Worth it when they are many. */
+  sift(keep: (item: T) => boolean): void
   readonly size: number
 }
 
@@ -49,9 +51,17 @@ export function createHeap<T>(): Heap<T> {
     entries[i] = entry
   }
 
+  function sift(keep: (item: T) => boolean): void {
+    const kept = entries.filter(({ item }) => keep(item))
+    entries.length = 0
+    // In order of their times a list is a heap.
+    for (const entry of kept.sort((a, b) => a.at - b.at)) entries.push(entry)
+  }
+
   return {
     push,
     due,
+    sift,
     get size() {
       return entries.length
     },

@@ -45,6 +45,13 @@ export function untilOf(now: Moment, from: Moment | undefined, leaseMs: Ms): Ms 
   return until > now.at ? until : undefined
 }
 
+/** An attempt that is over would hold its task until its lease would have ended: where many are, they go now. */
+export function forgetOver(state: State): void {
+  let alive = 0
+  for (const { attempts } of state.books.values()) alive += attempts.size
+  if (state.leases.size > 64 + 2 * alive) state.leases.sift(({ over }) => !over)
+}
+
 /** Attempts that nobody may finish any more, unless they are pure. */
 export function* expired(state: State, now: Ms): Generator<Attempt> {
   if (now < state.deafUntil) return

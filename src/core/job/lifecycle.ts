@@ -11,8 +11,9 @@ import { beat } from './beat.ts'
 import { again } from './charge.ts'
 import { bookOf, hear, refresh } from './credits.ts'
 import type { Event, Said } from './event.ts'
+import { retire } from './finished.ts'
 import type { Instruction, Round } from './instruction.ts'
-import { leaseMs, listen, napMs } from './lease.ts'
+import { forgetOver, leaseMs, listen, napMs } from './lease.ts'
 import { expire, nodeChanged, reborn } from './lose.ts'
 import { overlook, place } from './offer.ts'
 import { addTask, closeJob, endRun, endTakeover, leaveRun, openJob, openRun } from './open.ts'
@@ -123,10 +124,12 @@ function listenTo(round: Round, { src, boot, seq, at, free }: Omit<Said, 'job'>)
 }
 
 function synced({ out }: Round, job: Job, { task, term, attempt }: Event & { is: 'synced' }): void {
-  const winner = job.tasks.get(task)?.winner
+  const done = job.tasks.get(task)
+  const winner = done?.winner
   // Withdrawn meanwhile: what was on disk is void, but its node may forget it all the same.
-  if (winner?.term === term && winner.attempt === attempt) {
+  if (done !== undefined && winner?.term === term && winner.attempt === attempt) {
     winner.synced = true
+    retire(done)
     out.push({ is: 'note', node: winner.node, job: job.id, task, term, attempt })
   }
 }
@@ -139,5 +142,6 @@ function tick(round: Round): void {
   for (let task = state.pauses.due(now); task !== undefined; task = state.pauses.due(now)) if (task.is === 'paused') again(task)
   endTakeover(round)
   overlook(round)
+  forgetOver(state)
   if (state.ring.some(({ ready }) => ready > 0)) refresh(state, now)
 }

@@ -70,8 +70,12 @@ function offer({ state, now, out }: Round, task: Task, node: NodeId): void {
   become(task, 'live')
   if (job.nodes !== undefined) sayFewer(out, job, allowedOf(state, job)?.size ?? 0)
   const from = timeAt(book, now)
-  out.push({ is: 'offer', node, job: job.id, task: task.name, term, attempt: number, leaseMs, from, pure, stage: task.stage.name, body: task.body })
+  out.push({ is: 'offer', node, job: job.id, task: task.name, term, attempt: number, leaseMs, from, pure, stage: task.stage.name, body: bodyOf(task) })
   say(out, attempt, 'offered')
+}
+
+function bodyOf({ body }: Task): Uint8Array {
+  return typeof body === 'string' ? Buffer.from(body, 'latin1') : body
 }
 
 function sayFewer(out: Round['out'], job: Job, found: number): void {

@@ -4,13 +4,14 @@ import { cancel } from './attempt.ts'
 import { adopt } from './beat.ts'
 import { fail, tell } from './charge.ts'
 import type { JobOpened, TaskAdded } from './event.ts'
+import { createNames, retire } from './finished.ts'
 import type { Round } from './instruction.ts'
 import { leaseMs } from './lease.ts'
 import { enqueue } from './ready.ts'
 import { commit, fails, judge, mayAdopt } from './result.ts'
 import { verdict } from './retry.ts'
 import { become, isOpen, type Job, keyOf, type Report, type State, type Task, tally } from './state.ts'
-import { index } from './withdraw.ts'
+import { allMakers, index } from './withdraw.ts'
 
 /** After a restart nodes come by presence, then beat: before this, that all known ones have beaten means nothing. @default 2_000 (ms) */
 export const gatherMs = 2_000
@@ -25,6 +26,7 @@ export function openJob({ state, now }: Round, { job: id, term, kind, pure, leas
     nodes,
     openedAt: now,
     tasks: new Map(),
+    finished: createNames(),
     stages: new Map(),
     runs: new Map(),
     makers: new Map(),
@@ -133,6 +135,7 @@ function restore(round: Round, task: Task): boolean {
   tally(task.job, node, 1)
   index(task, winner)
   tell(round, task, { is: 'done', node, value })
+  retire(task)
   return true
 }
 
@@ -182,6 +185,6 @@ function allBeaten(state: State): boolean {
 /** Nodes whose standing results name a CID. */
 export function holdersOf(job: Job, cid: string): NodeId[] {
   const nodes = new Set<NodeId>()
-  for (const { winner } of job.makers.get(cid) ?? []) if (winner?.cids.includes(cid)) nodes.add(winner.node)
+  for (const { winner } of allMakers(job, cid)) if (winner?.cids.includes(cid)) nodes.add(winner.node)
   return [...nodes]
 }

@@ -18,7 +18,8 @@ export const maxReports = 1000
 export function done(round: Round, job: Job, event: Event & { is: 'done' }): void {
   for (const item of event.tasks) {
     const task = job.tasks.get(item.task)
-    if (task === undefined) early(round, job, event, item)
+    if (task === undefined && job.finished.has(item.task)) note(round, job, event.src, item)
+    else if (task === undefined) early(round, job, event, item)
     else if (task.is === 'done') known(round, task, event.src, item)
     else {
       const judged = isOpen(task) ? judge(round, task, event.src, item) : 'fence'
@@ -73,7 +74,8 @@ export function commit(round: Round, task: Task, src: NodeId, { term, attempt: n
 export function failed(round: Round, job: Job, event: Event & { is: 'failed' }): void {
   for (const { error, retry, ...ref } of event.tasks) {
     const task = job.tasks.get(ref.task)
-    if (task === undefined && job.takesOver && ref.term < job.term) keep(job, event, ref.task, { is: 'failed', error, retry, ...ref })
+    if (task === undefined && !job.finished.has(ref.task) && job.takesOver && ref.term < job.term)
+      keep(job, event, ref.task, { is: 'failed', error, retry, ...ref })
     else if (task === undefined || !fails(round, task, event.src, ref, error, retry)) round.out.push({ is: 'note', node: event.src, job: job.id, ...ref })
   }
 }
@@ -107,7 +109,11 @@ function isNews(task: Task, ref: Ref): boolean {
 function known(round: Round, task: Task, src: NodeId, ref: Ref): void {
   const { winner } = task
   if (winner?.key !== keyOf(ref) || winner.node !== src) fence(round, task.job, src, ref, 'late result')
-  else if (winner.synced) round.out.push({ is: 'note', node: src, job: task.job.id, task: task.name, term: ref.term, attempt: ref.attempt })
+  else if (winner.synced) note(round, task.job, src, ref)
+}
+
+function note({ out }: Round, job: Job, node: NodeId, { task, term, attempt }: Ref): void {
+  out.push({ is: 'note', node, job: job.id, task, term, attempt })
 }
 
 /** After a restart a result may come before `coordinate` has asked for its task again. */

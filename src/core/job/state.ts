@@ -7,6 +7,7 @@ import type { Cid } from '../cids.ts'
 import type { Node } from '../cluster/members.ts'
 import type { Want } from '../cluster/placement.ts'
 import type { Failure, JobId, Ms, NodeId, Term } from '../kind.ts'
+import type { Names } from './finished.ts'
 import { createHeap, type Heap } from './heap.ts'
 
 export interface State {
@@ -41,11 +42,13 @@ export interface Job {
   /** `--nodes`: the first N of its ranking only. */
   readonly nodes: number | undefined
   readonly openedAt: Ms
+  /** Without those that are done for good. */
   readonly tasks: Map<string, Task>
+  readonly finished: Names
   readonly stages: Map<string, Stage>
   readonly runs: Map<number, Run>
   /** Tasks whose result named a CID, whether it stands or was withdrawn. */
-  readonly makers: Map<Cid, Set<Task>>
+  readonly makers: Map<Cid, Task | Set<Task>>
   /** Tasks that are ready, by what they ask of a node. */
   readonly lines: Map<string, Line>
   ready: number
@@ -96,28 +99,29 @@ export interface Task {
   readonly stage: Stage
   readonly run: Run
   readonly name: string
-  readonly body: Uint8Array
+  /** As it is offered. Of one that is done it is kept as text, which weighs less. */
+  body: Uint8Array | string
   readonly key: string
   readonly prefer: readonly NodeId[]
   readonly want: Want
   /** `ready` in a line · `paused` after a failure · `waiting` for inputs to be made again · `live` has attempts · `left` nobody waits for it. */
   is: 'ready' | 'paused' | 'waiting' | 'live' | 'done' | 'failed' | 'left'
   shown: 'waiting' | 'running' | 'done' | 'failed' | undefined
-  readonly live: Map<string, Attempt>
+  live: Map<string, Attempt>
   /** Attempts that were lost, and to whom they were given; the latest few. */
-  readonly past: Map<string, NodeId>
+  past: Map<string, NodeId>
   /** Number of the last attempt of this term. */
   attempts: number
-  readonly charges: Charge[]
-  readonly failedOn: Set<NodeId>
+  charges: Charge[]
+  failedOn: Set<NodeId>
   /** The result that stands. */
   winner: Winner | undefined
   /** Attempts whose result was withdrawn: it will not be taken again. */
-  readonly withdrawn: Set<string>
+  withdrawn: Set<string>
   withdrawals: number
   /** Tasks that make its inputs again, and tasks that wait for it to do so. */
-  readonly waitsFor: Set<Task>
-  readonly waiters: Set<Task>
+  waitsFor: Set<Task>
+  waiters: Set<Task>
 }
 
 export interface Attempt {

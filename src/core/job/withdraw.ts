@@ -6,6 +6,7 @@ import type { Cid } from '../cids.ts'
 import type { Failure } from '../kind.ts'
 import { say } from './attempt.ts'
 import { again, charge } from './charge.ts'
+import { thaw } from './finished.ts'
 import type { Round } from './instruction.ts'
 import { enqueue } from './ready.ts'
 import { chargeOf } from './retry.ts'
@@ -60,13 +61,22 @@ export function index(task: Task, winner: Winner): void {
   const { makers } = task.job
   for (const cid of winner.cids) {
     const known = makers.get(cid)
-    if (known === undefined) makers.set(cid, new Set([task]))
-    else known.add(task)
+    // Nearly always there is one.
+    if (known === undefined) makers.set(cid, task)
+    else if (known instanceof Set) known.add(task)
+    else if (known !== task) makers.set(cid, new Set([known, task]))
   }
 }
 
+/** Those whose result stands, and those whose result does not any more. */
+export function allMakers(job: Job, cid: Cid): readonly Task[] {
+  const known = job.makers.get(cid)
+  if (known === undefined) return []
+  return known instanceof Set ? [...known] : [known]
+}
+
 function makersOf(job: Job, cid: Cid): Task[] {
-  return [...(job.makers.get(cid) ?? [])].filter((maker) => {
+  return allMakers(job, cid).filter((maker) => {
     const stands = maker.is === 'done' && maker.winner?.cids.includes(cid) === true && maker.withdrawals < maxWithdrawals
     return stands || (isOpen(maker) && maker.withdrawals > 0)
   })
@@ -81,6 +91,7 @@ function wait(round: Round, task: Task, maker: Task): void {
 function withdraw({ out }: Round, maker: Task): void {
   const { winner } = maker
   if (winner === undefined) return
+  thaw(maker)
   maker.winner = undefined
   maker.withdrawn.add(winner.key)
   maker.withdrawals++

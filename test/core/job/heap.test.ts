@@ -18,3 +18,17 @@ t.test('gives what is due, the earliest first, and nothing early', async (t) => 
     { seed: 5 },
   )
 })
+
+t.test('sifting lets go of what is not kept, and keeps the order', async () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(100)), fc.nat(5), (times, rest) => {
+      const heap = createHeap<number>()
+      for (const at of times) heap.push(at, at)
+      heap.sift((at) => at % 6 !== rest)
+      const kept: number[] = []
+      for (let item = heap.due(100); item !== undefined; item = heap.due(100)) kept.push(item)
+      return JSON.stringify(kept) === JSON.stringify(times.filter((at) => at % 6 !== rest).sort((a, b) => a - b))
+    }),
+    { seed: 5 },
+  )
+})
