@@ -9,7 +9,7 @@ import { createServer } from '../../src/core/http.ts'
 import type { Log } from '../../src/core/log.ts'
 import { drained } from '../../src/core/transfer/send.ts'
 
-/** A JSON body, at most. @default 16 MiB: a list of some hundred thousand paths */
+/** A JSON body, at most; what may be longer comes as lines. @default 16 MiB */
 const maxJsonBytes = 16 << 20
 /** @default 256 */
 const maxConnections = 256

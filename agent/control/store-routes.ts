@@ -5,6 +5,7 @@ import { IpdcError } from '../../src/core/errors.ts'
 import type { TreeEntry } from '../../src/core/kind.ts'
 import type { Store } from '../../src/core/ports.ts'
 import type { Reader } from '../../src/core/transfer/fetch.ts'
+import { linesOf } from './lines.ts'
 import type { Route } from './server.ts'
 
 /** Name of the pins that hold an upload until the job that names it has its own. */
@@ -12,10 +13,10 @@ export const uploadPin = 'upload'
 /** Name of the pins of what a user added. */
 export const userPin = 'user'
 
-const Paths = v.strictObject({
-  keep: v.exactOptional(v.boolean(), false),
-  paths: v.pipe(v.array(v.strictObject({ path: v.pipe(v.string(), v.minLength(1)), file: v.pipe(v.string(), v.startsWith('/')) })), v.maxLength(1_000_000)),
-})
+/** Files of one directory, at most: each takes the room of its name and address until the end. @default 1_000_000 */
+const maxFiles = 1_000_000
+
+const LocalFile = v.strictObject({ path: v.pipe(v.string(), v.minLength(1)), file: v.pipe(v.string(), v.startsWith('/')) })
 
 const Links = v.strictObject({
   keep: v.exactOptional(v.boolean(), false),
@@ -46,11 +47,8 @@ export function storeRoutes({ store, reader }: { readonly store: Store; readonly
     {
       method: 'POST',
       path: /^\/v1\/store\/paths$/,
-      async answer({ json, signal }) {
-        const asked = v.safeParse(Paths, await json())
-        if (!asked.success) throw new IpdcError('BAD_DATA', { message: `Not a list of paths: ${asked.issues[0].message}` })
-        const entries: TreeEntry[] = asked.output.paths.map(({ path, file }) => ({ path, content: { file } }))
-        return { status: 201, json: await store.addTree(entries, { signal, pin: asked.output.keep ? userPin : uploadPin }) }
+      async answer({ query, body, signal }) {
+        return { status: 201, json: await store.addTree(filesIn(body), { signal, pin: query.has('keep') ? userPin : uploadPin }) }
       },
     },
     {
@@ -74,6 +72,14 @@ export function storeRoutes({ store, reader }: { readonly store: Store; readonly
       },
     },
   ]
+}
+
+async function* filesIn(body: AsyncIterable<Uint8Array>): AsyncGenerator<TreeEntry> {
+  let count = 0
+  for await (const { path, file } of linesOf(body, LocalFile)) {
+    if (++count > maxFiles) throw new IpdcError('TOO_LARGE', { message: `A directory of more than ${maxFiles} files` })
+    yield { path, content: { file } }
+  }
 }
 
 function addressOf(query: URLSearchParams): string {

@@ -203,7 +203,8 @@ export async function createFakeAgent({ socket, home, throwAway = false, hold = 
       case 'POST store/file':
         return json(artifactOf(query('name'), add(await bytesOf(request))), 201)
       case 'POST store/paths': {
-        const { paths } = JSON.parse((await bytesOf(request)).toString()) as { paths: { path: string; file: string }[] }
+        const lines = (await bytesOf(request)).toString().split('\n').filter(Boolean)
+        const paths = lines.map((line) => JSON.parse(line) as { path: string; file: string })
         return json(artifactOf('', addTree(await Promise.all(paths.map(async ({ path, file }) => ({ path, bytes: await readFile(file) }))))), 201)
       }
       case 'POST store/link': {

@@ -13,7 +13,7 @@
  *   GET  /v1/jobs/:id/events[?tasks=1]      NDJSON of JobEvent until the job is closed
  *   POST /v1/jobs/:id/cancel                JobView
  *   POST /v1/store/file?name=[&keep=1]      body: bytes → Artifact, held until a job names it, or for good with `keep`
- *   POST /v1/store/paths     {paths:[{path, file}], keep?}  files this agent reads itself → Artifact of the directory
+ *   POST /v1/store/paths[?keep=1]           body: NDJSON of {path, file}, files this agent reads itself → Artifact of the directory
  *   POST /v1/store/link      {artifacts:[{name, cid, size}], keep?}  → Artifact of a directory over what is there
  *   GET  /v1/store/stat?address=            Entry
  *   GET  /v1/store/ls?address=              NDJSON of Entry

@@ -28,7 +28,7 @@ export interface Client {
   cancel(id: string): Promise<JobView>
   addFile(content: AsyncIterable<Uint8Array>, options?: AddOptions & { readonly name?: string }): Promise<Artifact>
   /** A directory of files that the agent reads itself: no bytes pass through the socket. `file` is absolute. */
-  addPaths(paths: readonly LocalFile[], options?: AddOptions): Promise<Artifact>
+  addPaths(paths: Iterable<LocalFile>, options?: AddOptions): Promise<Artifact>
   /** A directory over what the store has: no bytes move at all. */
   link(artifacts: readonly Artifact[], options?: AddOptions): Promise<Artifact>
   stat(address: Address): Promise<Entry>
@@ -90,7 +90,8 @@ export function createClient(socket: string, { home = dirname(socket), answerMs 
     cancel: (id) => soon({ method: 'POST', path: `${jobPath(id)}/cancel` }),
     addFile: (bytes, { name, keep, signal } = {}) =>
       askJson(socket, { method: 'POST', path: '/v1/store/file', query: { name, keep: keep ? 1 : undefined }, bytes, signal }),
-    addPaths: (paths, { keep, signal } = {}) => askJson(socket, { method: 'POST', path: '/v1/store/paths', json: { paths, keep }, signal }),
+    addPaths: (paths, { keep, signal } = {}) =>
+      askJson(socket, { method: 'POST', path: '/v1/store/paths', query: { keep: keep ? 1 : undefined }, bytes: ndjson(paths), signal }),
     link: (artifacts, { keep, signal } = {}) => askJson(socket, { method: 'POST', path: '/v1/store/link', json: { artifacts, keep }, signal }),
     stat: (address) => askJson(socket, { path: '/v1/store/stat', query: { address } }),
     ls: (address) => askLines(socket, { path: '/v1/store/ls', query: { address } }),
@@ -99,6 +100,20 @@ export function createClient(socket: string, { home = dirname(socket), answerMs 
     session: () => openSession(socket, patience),
   }
 }
+
+/** Lines are gathered: a write for each of a hundred thousand would cost more than reading their files. */
+async function* ndjson(values: Iterable<unknown>): AsyncIterable<Uint8Array> {
+  let lines: string[] = []
+  for (const value of values) {
+    lines.push(`${JSON.stringify(value)}\n`)
+    if (lines.length < maxLines) continue
+    yield Buffer.from(lines.join(''))
+    lines = []
+  }
+  yield Buffer.from(lines.join(''))
+}
+
+const maxLines = 256
 
 function queuePath(node: string): string {
   return `/v1/nodes/${encodeURIComponent(node)}/queue`

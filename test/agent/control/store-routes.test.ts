@@ -80,6 +80,46 @@ t.test('a list of paths that is none, or leaves its folder, is refused', async (
   await t.rejects(client.addPaths([{ path: 'a', file: join(dir, 'absent') }]), { code: 'NO_INPUT' })
 })
 
+t.test('a list of paths may be longer than any JSON body: it is read line by line', async (t) => {
+  const { client, dir } = await open(t)
+  await writeFile(join(dir, 'one'), 'eins')
+  const file = `${dir}/${'./'.repeat(900)}one`
+  const folders = ['x', 'y', 'z'].map((letter) => letter.repeat(200)).join('/')
+  let bytes = 0
+  function* paths() {
+    for (let i = 0; i < 8_000; i++) {
+      const line = { path: `${folders}/${i}`, file }
+      bytes += JSON.stringify(line).length
+      yield line
+    }
+  }
+  const { cid } = await client.addPaths(paths())
+  t.ok(bytes > 16 << 20, `${bytes} bytes`)
+  let count = 0
+  for await (const { size } of client.ls(`${cid}/${folders}`)) if (size === 4) count++
+  t.equal(count, 8_000)
+})
+
+t.test('a list of paths that breaks off, or is wrong in its middle, adds nothing', async (t) => {
+  const { client, dir, socket, pins } = await open(t)
+  await writeFile(join(dir, 'one'), 'eins')
+  const good = { path: 'a', file: join(dir, 'one') }
+  function* broken() {
+    yield good
+    throw new Error('planned')
+  }
+  await t.rejects(client.addPaths(broken()), { code: 'IO' })
+  const post = (...texts: string[]) => ask(socket, { method: 'POST', path: '/v1/store/paths', bytes: pieces(...texts) })
+  const line = JSON.stringify(good)
+  await t.rejects(post(`${line}\n`, '{"path":', '\n'), { code: 'BAD_DATA', message: /Line 2 is not JSON/ })
+  await t.rejects(post(`${line}\n\n{"path":"b"}`), { code: 'BAD_DATA', message: /Line 2: file/ })
+  await t.rejects(post('x'.repeat(200_000)), { code: 'TOO_LARGE' })
+  t.same(await pins(), [])
+  const whole = await post(line.slice(0, 9), line.slice(9))
+  whole.resume()
+  t.equal(whole.statusCode, 201, 'cut anywhere, and without a last line feed')
+})
+
 t.test('a directory over what is in the store moves no bytes', async (t) => {
   const { client, store, names } = await open(t)
   const one = await client.addFile(pieces('eins'))
