@@ -1,4 +1,5 @@
 /** A lifecycle on the desk: one call an event, a clock that is moved by hand, and short names for what nodes say. */
+import { isCid } from '../../../src/core/cids.ts'
 import type { Node } from '../../../src/core/cluster/members.ts'
 import type { Event, JobOpened, TaskAdded } from '../../../src/core/job/event.ts'
 import type { Instruction } from '../../../src/core/job/instruction.ts'
@@ -82,7 +83,7 @@ export class Desk {
   says(src: string, is: Exclude<Fact, 'beat'>, task: string, more: Record<string, unknown> = {}): Said {
     const live = [...(this.taskOf(task, more.job)?.live.values() ?? [])].find(({ node }) => node === src)
     const { job = 'j', term = live?.term ?? 1, attempt = live?.attempt ?? 1, free = 4, at = this.now, seq, boot, makes = fakeCid(1), ...rest } = more
-    const result = { bytes: new Uint8Array(), value: makes, cids: [makes], ms: 1 }
+    const result = { bytes: new Uint8Array(), value: makes, cids: [makes].filter(isCid), ms: 1 }
     return this.do({
       is,
       src,
