@@ -16,13 +16,15 @@ import { followsDate, onRedis } from './differential/side.ts'
 const seed = Number(process.env.IPDC_SEED ?? 4)
 const runs = Number(process.env.IPDC_RUNS ?? ring(200, 2000))
 
+t.setTimeout(ring(120_000, 1_200_000))
+
 const program = needs(t, 'redis-server')
 if (program !== undefined) {
   const redis = await startRedis(t, { program })
   const left = onRedis(redis.url, createRedisBackend as never)
   t.teardown(() => left.end())
 
-  t.test('queue, worker and job calls do on SQLite what they do on Redis', { timeout: ring(120_000, 900_000) }, async (t) => {
+  t.test('queue, worker and job calls do on SQLite what they do on Redis', { timeout: ring(100_000, 1_000_000) }, async (t) => {
     const right = followsDate(() => {
       const factory = createSqliteBackend({ path: ':memory:' })
       return { factory: factory as never, close: () => factory.close() }

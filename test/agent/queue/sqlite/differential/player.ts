@@ -58,18 +58,8 @@ export function createPlayer(side: Side, clock: { now: number }, setup: Setup): 
     return (await Job.fromId(worker, id)) ?? new Job(worker, 'none', {}, {}, id)
   }
 
-  function isActive(id: string): boolean {
-    return (ranges.active ?? []).includes(id)
-  }
-
-  function mayEnd(id: string, token: string): boolean {
-    return isActive(id) && (token === '0' || (token === tokens.get(id) && (locks.get(id) ?? 0) > clock.now))
-  }
-
   function tokenFor(id: string, token: Token): string {
-    // With `0`, Redis leaves the lock of whoever has one behind, so that the ended job cannot be removed until it runs out; and it writes the
-    // reason of a failure before it sees that the job is not active. Ours ends the lock with the attempt, and changes nothing when it refuses.
-    return token === 'zero' && isActive(id) && (locks.get(id) ?? 0) <= clock.now ? '0' : token !== 'own' ? 'stranger' : (tokens.get(id) ?? 'unclaimed')
+    return token === 'zero' ? '0' : token === 'other' ? 'stranger' : (tokens.get(id) ?? 'unclaimed')
   }
 
   function seen(id: string | undefined): void {
@@ -122,9 +112,7 @@ export function createPlayer(side: Side, clock: { now: number }, setup: Setup): 
       case 'fail': {
         const id = await pickActive(command.who)
         const token = tokenFor(id, command.token)
-        // The script of a retry puts due jobs in line before it sees that it must refuse; ours, refused, does nothing. So such jobs are not retried.
-        const isFinal = command.final || (!mayEnd(id, token) && (ranges.delayed ?? []).length > 0)
-        return next(await (await held(id)).moveToFailed(failure(command.message, isFinal), token, command.fetch), token)
+        return next(await (await held(id)).moveToFailed(failure(command.message, command.final), token, command.fetch), token)
       }
       case 'moveToDelayed': {
         const id = pick(command.who, 'active')
@@ -154,10 +142,12 @@ export function createPlayer(side: Side, clock: { now: number }, setup: Setup): 
         await advance(stepMs)
         return done
       }
-      case 'stalled':
-        // Redis keeps them in a set that has no order of its own: more than one at once would come back as they like.
-        if ((ranges.active ?? []).filter((id) => (locks.get(id) ?? 0) <= clock.now).length > 1) return 'not asked'
+      case 'stalled': {
+        // Redis keeps them in a set: whole numbers in their order, others in none that it promises.
+        const lost = (ranges.active ?? []).filter((id) => (locks.get(id) ?? 0) <= clock.now)
+        if (lost.length > 1 && !lost.every((id) => /^\d+$/.test(id))) return 'not asked'
         return worker.getBackend().moveStalledJobsToWait()
+      }
       case 'pause':
         return queue.pause()
       case 'resume':

@@ -59,6 +59,8 @@ export function followsDate(opened: () => { factory: BackendFactory<IQueueBacken
 /** A real redis-server. One connection serves all sequences. */
 export function onRedis(url: string, factory: BackendFactory<IQueueBackend, never>): Open & { end(): Promise<void> } {
   const connection = new Redis(url, { maxRetriesPerRequest: null })
+  // When a test is ended from outside, its server goes first.
+  connection.on('error', () => {})
   const open: Open = async (name, setup) => {
     await connection.flushdb()
     const side = sideOf(withBackend(factory) as unknown as Classes, name, setup, connection)
