@@ -40,6 +40,8 @@ export interface JobView {
   readonly root?: Artifact
   readonly error?: Failure
   readonly warnings: readonly string[]
+  /** Why nothing of it runs just now, where nothing does. */
+  readonly waits?: string
   readonly ms: number
 }
 

@@ -19,14 +19,21 @@ export function stageBars(job: JobView, names: Names, marks: Marks, paint: Scree
   const width = Math.max(...job.stages.map(({ name }) => name.length), 5)
   const bars = job.stages.map((stage) => `${stage.name.padEnd(width)}  ${bar(stage, paint)}  ${stageText(stage, marks, paint)}`)
   const nodes = nodesText(job, names)
-  return [`${paint.bold(job.id)}  ${durationText(job.ms)}`, ...bars, ...(nodes === '' ? [] : [`${'nodes'.padEnd(width)}  ${nodes}`])]
+  return [
+    `${paint.bold(job.id)}  ${durationText(job.ms)}`,
+    ...bars,
+    ...(nodes === '' ? [] : [`${'nodes'.padEnd(width)}  ${nodes}`]),
+    ...(job.waits === undefined ? [] : [`${'waits'.padEnd(width)}  ${paint.yellow(job.waits)}`]),
+  ]
 }
 
 /** One line, for where nothing can be drawn twice. */
 export function stageLine(job: JobView, names: Names, marks: Marks, paint: Screen['paint']): string {
   const stages = job.stages.map((stage) => `${stage.name} ${stageText(stage, marks, paint)}`)
   const nodes = nodesText(job, names)
-  return [`${job.id}  ${durationText(job.ms)}`, ...stages, ...(nodes === '' ? [] : [nodes])].join(' | ')
+  return [`${job.id}  ${durationText(job.ms)}`, ...stages, ...(nodes === '' ? [] : [nodes]), ...(job.waits === undefined ? [] : [`waits: ${job.waits}`])].join(
+    ' | ',
+  )
 }
 
 /** `ada 5 · ben 4`: tasks done, by node, the most first. */

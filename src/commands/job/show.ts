@@ -32,6 +32,7 @@ function linesOf(job: JobView): [string, string | undefined][] {
     ['took', durationText(job.ms)],
     ['tasks', String(tasksOf(job))],
     ...job.stages.map((stage): [string, string] => [stage.name, stageText(stage)]),
+    ['waits', job.waits],
     ['result', job.root?.cid],
     ['error', job.error === undefined ? undefined : `${job.error.code} ${job.error.message}`],
   ]

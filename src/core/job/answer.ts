@@ -77,15 +77,18 @@ function unwilling(round: Round, job: Job, src: NodeId, error: Failure, task: Ta
   again(task)
 }
 
-/** The node gave it up by itself: it stops, or lost touch. */
+/** The node gave it up by itself: it stops, lost touch, or was told to by its owner. */
 export function cancelled(round: Round, job: Job, event: Event & { is: 'cancelled' }): void {
   for (const ref of event.tasks) {
     const attempt = job.tasks.get(ref.task)?.live.get(keyOf(ref))
     if (attempt?.node !== event.src) continue
+    const { task, is } = attempt
     end(round.state, attempt)
-    attempt.task.stage.lost++
+    if (is === 'running') task.stage.lost++
     say(round.out, attempt, 'lost')
+    // To another, where one may run it, and at no charge.
+    task.failedOn.add(event.src)
     // A pause, so that a node that gives up everything at once is not asked in a circle.
-    pause(round, attempt.task, 1000)
+    pause(round, task, 1000)
   }
 }

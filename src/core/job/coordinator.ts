@@ -30,6 +30,7 @@ import { createPost, type Send } from './post.ts'
 import { hasRoom } from './ready.ts'
 import { type Committed, createState, isOpen } from './state.ts'
 import { sleepingView, viewOf } from './view.ts'
+import { waitsOf } from './waits.ts'
 import { createWatch, over } from './watch.ts'
 
 /** Jobs open at once. @default 64 */
@@ -198,11 +199,22 @@ export function createCoordinator({
     })
     const job = state.jobs.get(id)
     if (job === undefined) return
-    open.set(id, { opened, job, kind, inputs: cidsIn(value), manifest, journal, drive, watch, closing: undefined })
+    open.set(id, { opened, job, kind, inputs: cidsIn(value), manifest, journal, drive, watch, closing: undefined, waits: undefined })
     log.info({ job: id, kind: opened.kind, term }, 'job opened')
     changed?.(id, 'open')
-    ticking ??= setInterval(() => apply({ is: 'tick' }), tickMs)
+    ticking ??= setInterval(tick, tickMs)
     drive.start()
+  }
+
+  function tick(): void {
+    apply({ is: 'tick' })
+    // That nothing happens is no event: whoever watches is told all the same.
+    for (const one of open.values()) {
+      if (!one.watch.watched) continue
+      const waits = waitsOf(state, one.job)
+      if (waits !== one.waits) one.watch.changed()
+      one.waits = waits
+    }
   }
 
   function closeJob(id: JobId, ending: Ending): void {
@@ -267,7 +279,7 @@ export function createCoordinator({
 
   function view(id: JobId): JobView | undefined {
     const one = open.get(id)
-    return one === undefined ? past.get(id) : viewOfOpen(one, clock.wall())
+    return one === undefined ? past.get(id) : viewOfOpen(one, clock.wall(), waitsOf(state, one.job))
   }
 
   function viewNow(id: JobId): JobView {

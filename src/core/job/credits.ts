@@ -33,12 +33,15 @@ export function bookOf(state: State, id: NodeId): Book {
   return book
 }
 
-/** Presence: its room counts until the node itself has told us more. */
-export function announce(state: State, book: Book, node: Node, now: Ms): void {
+/** Presence: its room counts until the node itself has told us more; that it takes nothing, or something again, counts as a word to all. */
+export function announce(state: State, book: Book, node: Node, before: Node | undefined, now: Ms): void {
   book.node = node
   if (!book.told) {
     book.free = node.room
     book.heardAt = now
+  } else if (node.boot === book.boot && node.seq > book.seq) {
+    if (node.room === 0) book.free = 0
+    else if (before?.room === 0 && book.free === 0) book.free = Math.max(0, node.room - book.attempts.size)
   }
   settle(state, book)
 }

@@ -32,9 +32,10 @@ export function expire(round: Round): void {
 export function nodeChanged(round: Round, node: Node): void {
   const { state, now } = round
   const book = bookOf(state, node.id)
+  const before = book.node
   book.node = node
   if (node.boot > book.boot) reborn(round, node.id, node.boot)
-  announce(state, book, node, now)
+  announce(state, book, node, before, now)
   state.version++
   if (node.state !== 'gone') return
   book.told = false

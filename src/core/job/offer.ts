@@ -49,7 +49,7 @@ function idleFirst(state: State, nodes: readonly NodeId[], { prefer }: Task): re
   if (prefer.some((node) => nodes.includes(node))) return nodes
   const idle = nodes.filter((id) => {
     const book = state.books.get(id)
-    return book !== undefined && book.attempts.size < (book.node?.slots ?? 0)
+    return book !== undefined && book.attempts.size < (book.node?.now ?? book.node?.slots ?? 0)
   })
   return idle.length > 0 ? idle : nodes
 }

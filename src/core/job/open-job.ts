@@ -21,8 +21,10 @@ export interface OpenJob {
   readonly watch: Watch
   /** Set once it ends. */
   closing: Promise<void> | undefined
+  /** Why nothing runs, as watchers were told last. */
+  waits: string | undefined
 }
 
-export function viewOfOpen({ opened, job, drive }: OpenJob, now: number): JobView {
-  return viewOf(job, { state: 'open', submitted: opened.wall, now, warnings: drive.warnings })
+export function viewOfOpen({ opened, job, drive }: OpenJob, now: number, waits: string | undefined): JobView {
+  return { ...viewOf(job, { state: 'open', submitted: opened.wall, now, warnings: drive.warnings }), ...(waits === undefined ? {} : { waits }) }
 }

@@ -92,3 +92,37 @@ t.test('a node with a slot free comes before one where the task would wait, unle
   idle.node('b', { room: 3, slots: 1 })
   t.same(idle.task('s/1', { prefer: ['a'] }).offers, ['s/1#1 → a'])
 })
+
+t.test('a presence that tells of no room counts as a word, and so does the one that tells of some again', async (t) => {
+  const desk = new Desk()
+  desk.job()
+  desk.node('a', { room: 2 })
+  desk.task('s/1')
+  desk.says('a', 'started', 's/1', { free: 3, seq: 5 })
+  desk.node('a', { room: 0, now: 0, reason: 'paused', seq: 6 })
+  t.same(desk.task('s/2').offers, [])
+  t.same(desk.node('a', { room: 2, seq: 7 }).offers, ['s/2#1 → a'], 'at once, though it has not said a word to this coordinator')
+})
+
+t.test('a presence older than the word of its node changes nothing', async (t) => {
+  const desk = new Desk()
+  desk.job()
+  desk.node('a', { room: 2 })
+  desk.task('s/1')
+  desk.says('a', 'started', 's/1', { free: 3, seq: 5 })
+  desk.node('a', { room: 0, seq: 4 })
+  t.equal(desk.task('s/2').offers.length, 1)
+})
+
+t.test('what a node gives back goes to another, and nobody is charged', async (t) => {
+  const desk = new Desk()
+  desk.job()
+  desk.node('a', { room: 1 })
+  desk.task('s/1')
+  desk.says('a', 'accepted', 's/1')
+  desk.node('b', { room: 1 })
+  const back = desk.says('a', 'cancelled', 's/1', { free: 9 })
+  t.same(back.of('charge'), [])
+  t.equal(desk.state.jobs.get('j')?.stages.get('s')?.lost, 0, 'it had not begun')
+  t.same(desk.pass(1_500).offers, ['s/1#2 → b'], 'though the other has more room')
+})

@@ -83,7 +83,7 @@ export class Desk {
   says(src: string, is: Exclude<Fact, 'beat'>, task: string, more: Record<string, unknown> = {}): Said {
     const live = [...(this.taskOf(task, more.job)?.live.values() ?? [])].find(({ node }) => node === src)
     const { job = 'j', term = live?.term ?? 1, attempt = live?.attempt ?? 1, free = 4, at = this.now, seq, boot, makes = fakeCid(1), ...rest } = more
-    const result = { bytes: new Uint8Array(), value: makes, cids: [makes].filter(isCid), ms: 1 }
+    const result = { bytes: new Uint8Array(), value: makes, cids: isCid(String(makes)) ? [makes] : [], ms: 1 }
     return this.do({
       is,
       src,
