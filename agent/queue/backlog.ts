@@ -2,7 +2,7 @@
  * The items of a queue as jobs of BullMQ, over any backend of it. Taken by hand, not by the Worker's own loop: the sole owner of
  * a queue knows when something waits, so nothing polls, blocks or renews locks. BullMQ retries nothing: the coordinator decides.
  */
-import type { BackendFactory, IQueueBackend, Job, JobJson } from 'bullmq'
+import type { BackendFactory, IQueueBackend, Job, JobJson, JobProgress } from 'bullmq'
 import type { QueueItem } from '../../src/core/ports.ts'
 
 /** An item that was claimed: BullMQ calls it active. */
@@ -47,21 +47,27 @@ const page = 64
 const gone: readonly unknown[] = [-1, -2, -3]
 
 export async function openBacklog<C>({ name, prefix, backend, connection, onError }: BacklogOptions<C>): Promise<Backlog> {
-  const { Job, withBackend } = await import('bullmq')
-  const { Queue, Worker } = withBackend(backend)
+  const { Job } = await import('bullmq/dist/cjs/classes/job.js')
+  const { Queue } = await import('bullmq/dist/cjs/classes/queue.js')
+  const { Worker } = await import('bullmq/dist/cjs/classes/worker.js')
   const shared = { prefix, connection, streams: { events: { maxLen: maxEvents } }, skipVersionCheck: true }
-  const queue = new Queue<string, null, string>(name, { ...shared, defaultJobOptions: { attempts: 1 } })
+  const queue = new Queue<string, null, string, string, null, string, IQueueBackend, C>(name, { ...shared, defaultJobOptions: { attempts: 1 } }, backend)
   const nothing = { count: 0 }
-  const worker = new Worker<string, null, string>(name, null, {
-    ...shared,
-    autorun: false,
-    lockDuration,
-    maxStalledCount: 0,
-    skipStalledCheck: true,
-    skipLockRenewal: true,
-    removeOnComplete: nothing,
-    removeOnFail: nothing,
-  })
+  const worker = new Worker<string, null, string, IQueueBackend, JobProgress, C>(
+    name,
+    null,
+    {
+      ...shared,
+      autorun: false,
+      lockDuration,
+      maxStalledCount: 0,
+      skipStalledCheck: true,
+      skipLockRenewal: true,
+      removeOnComplete: nothing,
+      removeOnFail: nothing,
+    },
+    backend,
+  )
   queue.on('error', onError)
   worker.on('error', onError)
   await queue.waitUntilReady()

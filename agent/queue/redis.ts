@@ -62,7 +62,7 @@ export async function openRedisQueue({ url, passwordFile, node, limit, log }: Re
   try {
     await redis.connect()
     await look(redis, shown, log)
-    const { createRedisBackend } = await import('bullmq')
+    const { createRedisBackend } = await import('bullmq/dist/cjs/utils/create-backend.js')
     const backlog = await openBacklog({
       name: node,
       prefix,

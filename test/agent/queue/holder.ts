@@ -12,10 +12,13 @@ const queue =
     ? await openRedisQueue({ ...options, limit: 10, log: silent })
     : await (await import('../../../agent/queue/embedded.ts')).openEmbeddedQueue({ ...options, limit: 10, log: silent })
 const begun: string[] = []
-queue.take(({ id }) => {
-  begun.push(id)
-  if (begun.length === 2) process.stdout.write('holds\n')
-  return new Promise(() => {})
-}, 2)
+const twoBegun = new Promise<void>((resolve) => {
+  queue.take(({ id }) => {
+    if (begun.push(id) === 2) resolve()
+    return new Promise(() => {})
+  }, 2)
+})
 for (const id of ['a', 'b', 'c', 'd']) await queue.add({ id, data: new TextEncoder().encode(`bytes of ${id}`) })
+await twoBegun
+process.stdout.write('holds\n')
 await new Promise(() => setInterval(() => {}, 1e6))
