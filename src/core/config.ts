@@ -9,7 +9,7 @@ const whole = (min: number, max: number) => v.pipe(v.number(), v.safeInteger(), 
 const Queue = v.pipe(
   v.strictObject({
     /** A file of this home; a Redis or Valkey server; or this process, which survives nothing. @default 'embedded' */
-    use: v.exactOptional(v.picklist(['embedded', 'redis', 'memory']), 'memory'),
+    use: v.exactOptional(v.picklist(['embedded', 'redis', 'memory']), 'embedded'),
     /** Of `embedded`: what a power cut may cost, the last second or nothing. @default 'normal' */
     durability: v.exactOptional(v.picklist(['normal', 'full'])),
     /** Of `redis`: `redis://[user[:password]@]host[:port][/number]`, `rediss://` with TLS. */
@@ -55,7 +55,7 @@ export const Config = v.strictObject({
   ),
   /** Tasks that run at once. @default one a processor */
   slots: v.exactOptional(whole(0, 256)),
-  queue: v.exactOptional(Queue, () => ({ use: 'memory' as const })),
+  queue: v.exactOptional(Queue, () => ({ use: 'embedded' as const })),
   store: v.exactOptional(
     v.strictObject({
       /** Largest size on disk, in bytes. @default 64 GiB */

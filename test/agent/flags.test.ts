@@ -20,7 +20,7 @@ t.test('without a word everything has its default', async (t) => {
     config: {
       broker: [],
       gateway: { host: '127.0.0.1', port: 0, open: 'none' },
-      queue: { use: 'memory' },
+      queue: { use: 'embedded' },
       store: { limit: 64 * 2 ** 30 },
       labels: [],
       policy: 'domain',
