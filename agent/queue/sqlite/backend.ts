@@ -72,7 +72,7 @@ function createBackend({ store, name, options, isWorker, isOwned }: Given): IQue
     priority(connection),
     locks(connection),
     stalled(connection),
-    waiting(connection, connection.ended),
+    waiting(connection),
     listening(connection),
     meta(connection),
     limits(connection),

@@ -1,5 +1,6 @@
 /** The life of one backend: named, ready, closed. Once closed it answers nothing any more, and whoever waits is told. */
 import { EventEmitter } from 'node:events'
+import { setTimeout } from 'node:timers/promises'
 import type { IQueueBackend } from 'bullmq'
 import type { Access, BackendOptions } from './access.ts'
 import { closedError, isRefusal } from './codes.ts'
@@ -11,6 +12,9 @@ type Life = Pick<
   IQueueBackend,
   'waitUntilReady' | 'close' | 'closing' | 'disconnect' | 'setName' | 'getClientList' | 'minimumBlockTimeout' | 'maximumBlockTimeout'
 >
+
+/** A timer of Node can wait no longer (ms). */
+export const maxTimerMs = 2 ** 31 - 1
 
 export interface ConnectionOptions {
   readonly store: Store
@@ -31,6 +35,7 @@ export class Connection extends EventEmitter implements Life, Access {
   /** A wait is re-armed when something earlier comes; an hour, in case somebody sets the clock. */
   readonly maximumBlockTimeout = 3600
   closing: Promise<void> | undefined
+  readonly #closed = new AbortController()
   readonly #ended = new AbortController()
   /** Ends the reads under way, not those to come. */
   #disconnected = new AbortController()
@@ -55,6 +60,13 @@ export class Connection extends EventEmitter implements Life, Access {
   /** Aborted by close, of this backend or of the file. */
   get ended(): AbortSignal {
     return this.#ended.signal
+  }
+
+  /** Once the file is closed nothing is to be waited for: whoever waits all the same, waits in quiet until this backend is closed too. */
+  async rest(ms: number): Promise<void> {
+    if (this.closing !== undefined) throw closedError()
+    if (ms === 0) return new Promise((resolve) => this.#closed.signal.addEventListener('abort', () => resolve(), { once: true }))
+    await setTimeout(Math.min(ms, maxTimerMs), undefined, { signal: this.#closed.signal }).catch(() => {})
   }
 
   /** Aborted by disconnect also. */
@@ -105,6 +117,7 @@ export class Connection extends EventEmitter implements Life, Access {
 
   async #close(): Promise<void> {
     this.#end()
+    this.#closed.abort()
     if (this.#underWay > 0) await new Promise<void>((resolve) => (this.#idle = resolve))
     this.emit('close')
   }

@@ -1,6 +1,5 @@
 /** The events of the queue, read and written from outside. */
 import type { IQueueBackend } from 'bullmq'
-import { closedError } from './codes.ts'
 import type { Connection } from './connection.ts'
 
 type Part = Pick<IQueueBackend, 'readEvents' | 'publishEvent' | 'trimEvents'>
@@ -9,7 +8,7 @@ export function listening(connection: Connection): Part {
   const { queue, run } = connection
   return {
     async readEvents(id, blockTimeout) {
-      if (connection.ended.aborted) throw closedError()
+      if (connection.ended.aborted) return connection.rest(blockTimeout).then(() => null)
       const entries = await queue.events.read(id, blockTimeout, connection.disconnected)
       return entries === null ? null : [[`${queue.name}:events`, entries]]
     },

@@ -1,7 +1,6 @@
 /** A worker waits until there may be a job for it. What is there is looked at before each wait and after each commit, so no wake-up is lost; nothing polls. */
 import type { IQueueBackend } from 'bullmq'
-import type { Access } from './access.ts'
-import { closedError } from './codes.ts'
+import { type Connection, maxTimerMs } from './connection.ts'
 import { mayGive, type Queue, type Waiter } from './queue.ts'
 import { DELAYED } from './schema.ts'
 
@@ -12,11 +11,8 @@ const now = { member: '0', score: 0 }
 /** The wait was ended from outside: claim nothing. Worker reads the score as the time until which nothing is due. */
 const never = { member: '', score: Number.POSITIVE_INFINITY }
 
-/** A timer of Node can wait no longer (ms). */
-const maxTimerMs = 2 ** 31 - 1
-
-/** Waits end when `ended` is aborted. */
-export function waiting({ queue }: Access, ended: AbortSignal): Part {
+export function waiting(connection: Connection): Part {
+  const { queue, ended } = connection
   const waiters = new Set<() => void>()
   let isCut = false
 
@@ -26,7 +22,7 @@ export function waiting({ queue }: Access, ended: AbortSignal): Part {
 
   return {
     async waitForJob(blockTimeout) {
-      if (ended.aborted) throw closedError()
+      if (ended.aborted) return connection.rest(blockTimeout * 1000).then(() => never)
       if (isCut) return never
       if (mayGive(queue, Date.now())) return now
       return new Promise((resolve) => {
