@@ -46,7 +46,7 @@ function whyNoWrite(path: string): SqliteQueueCode | undefined {
   try {
     const fd = openSync(probe, 'w', 0o600)
     try {
-      writeSync(fd, Buffer.alloc(4096))
+      writeSync(fd, Buffer.alloc(4096), 0, 4096, 0)
     } finally {
       closeSync(fd)
     }

@@ -17,14 +17,12 @@ export type { Notice, Row, Sql }
 
 export type Durability = 'normal' | 'full'
 
-/** 'normal': from the first commit that is not on disk to the sync. @default 700 (ms) */
-const syncMs = 700
+/** 'normal': from the first commit that is not on disk to the sync. @default 600 (ms) */
+const syncMs = 600
 /** After a sync that failed. @default 1_000 (ms) */
 const againMs = 1_000
-/** A log that is longer is emptied into the database. @default 1 MiB */
-const maxLogBytes = 1024 * 1024
-/** While that fails nothing more is taken when the log is longer than this. @default 8 MiB */
-const fullLogBytes = 8 * maxLogBytes
+/** While the log cannot be emptied, it may grow to this many times its bound; then nothing more is taken. @default 8 */
+const maxOverdue = 8
 /** Operations that may wait. @default 65_536 */
 const maxWaiting = 65_536
 /** Commits between two looks at the length of the log. @default 4 */
@@ -47,6 +45,8 @@ export interface FileOptions {
   readonly pageSize?: number
   /** Memory for pages. @default 512 (KiB) */
   readonly cacheKilobytes?: number
+  /** A log that is longer is emptied into the database. @default 1_048_576 (bytes) */
+  readonly maxLogBytes?: number
   /** Recovery, in the first transaction. */
   readonly opened?: (sql: Sql) => void
   readonly onNotice?: (notice: Notice) => void
@@ -65,7 +65,8 @@ export interface QueueFile {
 }
 
 /** @throws SqliteQueueError (IN_USE, NOT_SUPPORTED, READ_ONLY, DISK_FULL, CORRUPT, IO) */
-export function openFile({ path, durability = 'normal', schema, pageSize = 1024, cacheKilobytes = 512, opened, onNotice = () => {} }: FileOptions): QueueFile {
+export function openFile(options: FileOptions): QueueFile {
+  const { path, durability = 'normal', schema, pageSize = 1024, cacheKilobytes = 512, maxLogBytes = 1024 * 1024, opened, onNotice = () => {} } = options
   const { db, disk } = openDatabase({ path, pageSize, cacheKilobytes, onNotice })
   const durable = disk && openDurable(disk)
   const committer = createCommitter(db, createDesk(db), { failed, named })
@@ -77,13 +78,13 @@ export function openFile({ path, durability = 'normal', schema, pageSize = 1024,
   let isLogNew = true
   let timer: NodeJS.Timeout | undefined
   let commits = 0
-  let nextCheckpointBytes = maxLogBytes
+  let emptyAtBytes = maxLogBytes
   let isFailing = false
   let closing: Promise<void> | undefined
 
   function openDurable(of: Disk) {
     const wal = createWal(of.log, of.pageSize)
-    const syncs = createSyncs(of, wal)
+    const syncs = createSyncs(of, wal, (cause) => onNotice({ is: 'mended', path, cause }))
     return { wal, syncs, checkpoint: createCheckpoint(db, wal, syncs) }
   }
 
@@ -96,7 +97,7 @@ export function openFile({ path, durability = 'normal', schema, pageSize = 1024,
   const flush = () => {
     isScheduled = false
     if (underWay !== undefined || queue.length === 0) return
-    if (durable && (durable.syncs.hasFailed || durable.checkpoint.stage !== 'none' || durable.wal.bytes > fullLogBytes)) return hold(mend())
+    if (durable && (durable.syncs.hasFailed || durable.checkpoint.stage !== 'none' || durable.wal.bytes > maxOverdue * maxLogBytes)) return hold(mend())
     const batch = committer.commit(queue)
     if (batch !== undefined) committed(batch)
     schedule()
@@ -121,7 +122,7 @@ export function openFile({ path, durability = 'normal', schema, pageSize = 1024,
     }
     commits += 1
     if (commits % lookEvery === 0) wal.look()
-    if (wal.bytes > nextCheckpointBytes) hold(emptyLog())
+    if (wal.bytes > emptyAtBytes) hold(emptyLog())
   }
 
   /** No commit before this is done. */
@@ -138,14 +139,14 @@ export function openFile({ path, durability = 'normal', schema, pageSize = 1024,
     if (!durable) return
     try {
       await durable.checkpoint.run()
-      nextCheckpointBytes = maxLogBytes
+      emptyAtBytes = maxLogBytes
       if (durable.wal.frames === 0 && !isLogNew) {
         isLogNew = true
         db.exec('PRAGMA synchronous=OFF')
       }
       recovered()
     } catch (cause) {
-      nextCheckpointBytes = durable.wal.bytes + maxLogBytes / 4
+      emptyAtBytes = durable.wal.bytes + maxLogBytes / 4
       throw trouble(cause)
     }
   }

@@ -27,13 +27,14 @@ export interface Syncs {
   reset(): Promise<void>
 }
 
-export function createSyncs(disk: Disk, wal: Wal): Syncs {
+export function createSyncs(disk: Disk, wal: Wal, onMended: (cause: unknown) => void): Syncs {
   let written = 0
   let synced = 0
   let isBased = false
   let isBaseFailed = false
-  let isLogFailed = false
-  let isDatabaseFailed = false
+  /** Why the last sync failed, while its bytes are not on disk in another way. */
+  let logFailure: unknown
+  let databaseFailure: unknown
   let flight: Promise<void> | undefined
   let next: Promise<void> | undefined
 
@@ -58,20 +59,21 @@ export function createSyncs(disk: Disk, wal: Wal): Syncs {
     wal.look()
     await base().catch(base)
     try {
-      if (!isLogFailed) await fdatasync(disk.log)
-    } catch {
-      isLogFailed = true
+      if (logFailure === undefined) await fdatasync(disk.log)
+    } catch (error) {
+      logFailure = error
     }
-    if (isLogFailed) {
+    if (logFailure !== undefined) {
       await writeAll(disk.log, readBack(disk, wal).bytes, 0)
       await fdatasync(disk.log)
-      isLogFailed = false
+      onMended(logFailure)
+      logFailure = undefined
     }
     synced = now
   }
 
   const log = (): Promise<void> => {
-    if (synced === written && isBased && !isLogFailed && flight === undefined) return Promise.resolve()
+    if (synced === written && isBased && logFailure === undefined && flight === undefined) return Promise.resolve()
     if (flight === undefined) {
       flight = logOnce().finally(() => {
         flight = undefined
@@ -92,21 +94,22 @@ export function createSyncs(disk: Disk, wal: Wal): Syncs {
       written += 1
     },
     get hasFailed() {
-      return flight === undefined && (isLogFailed || isBaseFailed)
+      return flight === undefined && (logFailure !== undefined || isBaseFailed)
     },
     log,
     async database() {
       try {
-        if (!isDatabaseFailed) return await fdatasync(disk.file)
-      } catch {
-        isDatabaseFailed = true
+        if (databaseFailure === undefined) return await fdatasync(disk.file)
+      } catch (error) {
+        databaseFailure = error
       }
       const { bytes, pages } = readBack(disk, wal)
       for (const [number, at] of new Map(pages.map((page) => [page.number, page.at]))) {
         await writeAll(disk.file, bytes.subarray(at, at + disk.pageSize), (number - 1) * disk.pageSize)
       }
       await fdatasync(disk.file)
-      isDatabaseFailed = false
+      onMended(databaseFailure)
+      databaseFailure = undefined
     },
     async reset() {
       await writeAll(disk.log, Buffer.alloc(headerBytes), 0)
