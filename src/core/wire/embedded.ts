@@ -2,6 +2,7 @@
  * A broker of our own, for one machine: aedes on a loopback port, MQTT 3.1.1. Whoever can connect may speak: what is said is
  * signed. Only our topics are taken, in our sizes, and all that it keeps is bounded. Nothing survives it.
  */
+import './lengths.ts'
 import { createServer, type Server, type Socket } from 'node:net'
 import { Aedes, type Aedes as Broker } from 'aedes'
 import { IpdcError, wrap } from '../errors.ts'

@@ -2,6 +2,7 @@
  * Any MQTT broker, of version 5 or 3.1.1, by mqtt.js: one client of it per connection, thrown away at the end. So nothing of its
  * own is left to reconnect, to subscribe twice or to send an oversized packet for ever; `link` does what goes on over connections.
  */
+import './lengths.ts'
 import { connect as dialTcp, isIP, type Socket } from 'node:net'
 import { connect as dialTls } from 'node:tls'
 import type { MqttClient } from 'mqtt'
