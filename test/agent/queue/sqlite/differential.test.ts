@@ -4,13 +4,13 @@
  */
 import { createRedisBackend } from 'bullmq'
 import t from 'tap'
-import { createSqliteBackend } from '../../../../agent/queue/sqlite/backend.ts'
 import { ring } from '../../../ring.ts'
 import { startRedis } from '../../../services/redis.ts'
 import { needs } from '../../../services.ts'
 import { hunt } from './differential/hunt.ts'
 import { planted, plants } from './differential/planted.ts'
-import { followsDate, onRedis } from './differential/side.ts'
+import { onRedis } from './differential/redis.ts'
+import { onSqlite } from './differential/sqlite.ts'
 
 /** Others: `IPDC_SEED=7 IPDC_RUNS=1000 node test/agent/queue/sqlite/differential.test.ts` */
 const seed = Number(process.env.IPDC_SEED ?? 4)
@@ -25,11 +25,7 @@ if (program !== undefined) {
   t.teardown(() => left.end())
 
   t.test('queue, worker and job calls do on SQLite what they do on Redis', { timeout: ring(100_000, 1_000_000) }, async (t) => {
-    const right = followsDate(() => {
-      const factory = createSqliteBackend({ path: ':memory:' })
-      return { factory: factory as never, close: () => factory.close() }
-    })
-    t.equal(await hunt(left, right, { seed, runs }), undefined, `${runs} sequences, seed ${seed}`)
+    t.equal(await hunt(left, onSqlite(), { seed, runs }), undefined, `${runs} sequences, seed ${seed}`)
   })
 
   t.test('a backend that differs is found out', { timeout: 120_000 }, async (t) => {

@@ -32,7 +32,7 @@ const options: fc.Arbitrary<Options> = fc.record(
   {
     jobId: fc.oneof(
       { weight: 9, arbitrary: fc.constantFrom('a', 'b', 'c', 'd') },
-      { weight: 1, arbitrary: fc.constantFrom('0', '7', 'a:b', 'a:b:c', '0:x', 'É') },
+      { weight: 1, arbitrary: fc.constantFrom('0', '7', 'a:b', 'a:b:c', '0:x', 'É', '007', '1e1', '1.5', '__proto__', 'A', '日本', 'a b', 'x'.repeat(200)) },
     ),
     priority: fc.oneof({ weight: 9, arbitrary: fc.nat(3) }, { weight: 1, arbitrary: fc.constantFrom(2_097_151, 2_097_152, 1.5) }),
     lifo: fc.boolean(),
@@ -55,7 +55,10 @@ const options: fc.Arbitrary<Options> = fc.record(
 /** Most jobs are plain: with every option at once, none would be looked at for itself. */
 const adding: fc.Arbitrary<Adding> = fc.record({
   name: fc.constantFrom('x', 'y'),
-  data: deed,
+  data: fc.oneof(
+    { weight: 9, arbitrary: deed },
+    { weight: 1, arbitrary: fc.constantFrom<unknown[]>(null, 0, 'text', [], [1], {}, { é: '\u0000' }, undefined) },
+  ),
   options: fc.oneof(
     { weight: 2, arbitrary: fc.constant({}) },
     { weight: 2, arbitrary: fc.record({ jobId: fc.constantFrom('a', 'b', 'c', 'd') }, { requiredKeys: [] }) },
@@ -153,13 +156,23 @@ const time: fc.Arbitrary<Command> = fc.oneof(
   { weight: 3, arbitrary: fc.constant({ is: 'stalled' as const }) },
 )
 
+/** What may bring a waiting Worker something to do. Each is one step in Redis: of several, a Worker there may see the first before the second. */
+const waking: fc.Arbitrary<Command> = fc.oneof(
+  { weight: 3, arbitrary: add },
+  fc.record({ is: fc.constantFrom('resume' as const, 'promoteJobs' as const) }),
+  fc.record({ is: fc.constant('retryJobs' as const), state: finished }),
+  fc.record({ is: fc.constant('promote' as const), who }),
+  fc.record({ is: fc.constant('changeDelay' as const), who, ms: fc.constant(0) }),
+  fc.record({ is: fc.constant('retry' as const), who, state: finished, reset: fc.boolean() }),
+)
+
 const group = (one: fc.Arbitrary<Command>) => fc.array(one, { minLength: 2, maxLength: 4 })
 const together: fc.Arbitrary<Command> = fc.record({
   is: fc.constant('together' as const),
   commands: fc.oneof(group(add), group(claim), group(progress)),
 })
 
-const command: fc.Arbitrary<Command> = fc.oneof(
+const here: fc.Arbitrary<Command> = fc.oneof(
   { weight: 8, arbitrary: add },
   { weight: 1, arbitrary: fc.record({ is: fc.constant('addBulk' as const), jobs: fc.array(adding, { maxLength: 4 }) }) },
   { weight: 7, arbitrary: claim },
@@ -170,7 +183,14 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 3, arbitrary: getter },
   { weight: 3, arbitrary: time },
   { weight: 1, arbitrary: fc.constant({ is: 'work' as const }) },
+  { weight: 1, arbitrary: fc.record({ is: fc.constant('wake' as const), by: waking }) },
   { weight: 1, arbitrary: together },
+)
+
+const command: fc.Arbitrary<Command> = fc.oneof(
+  { weight: 18, arbitrary: here },
+  { weight: 1, arbitrary: fc.record({ is: fc.constant('elsewhere' as const), command: here }) },
+  { weight: 1, arbitrary: fc.constant({ is: 'restart' as const }) },
 )
 
 const kept = fc.record({ count: fc.integer({ min: 1, max: 2 }), age: fc.constantFrom(0, 600) }, { requiredKeys: [] })
@@ -187,12 +207,18 @@ const setup: fc.Arbitrary<Setup> = fc.record(
       { weight: 1, arbitrary: fc.record({ attempts: fc.constant(2), removeOnComplete: keep }, { requiredKeys: [] }) },
     ),
     listens: fc.oneof({ weight: 9, arbitrary: fc.constant(false) }, fc.constant(true)),
+    restarts: fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, fc.constant(true)),
   },
-  { requiredKeys: ['maxStalledCount', 'defaults', 'listens'] },
+  { requiredKeys: ['maxStalledCount', 'defaults', 'listens', 'restarts'] },
 )
 
 /** Without limits and clean-up, so that most of its calls find something to do. */
-const plainSetup: fc.Arbitrary<Setup> = fc.record({ maxStalledCount: fc.nat(1), defaults: fc.constant({}), listens: fc.constant(false) })
+const plainSetup: fc.Arbitrary<Setup> = fc.record({
+  maxStalledCount: fc.nat(1),
+  defaults: fc.constant({}),
+  listens: fc.constant(false),
+  restarts: fc.boolean(),
+})
 
 export function sequences(maxLength: number): fc.Arbitrary<Sequence> {
   const setups = fc.oneof({ weight: 3, arbitrary: plainSetup }, { weight: 2, arbitrary: setup })

@@ -38,7 +38,8 @@ export interface Options {
 
 export interface Adding {
   readonly name: string
-  readonly data: Deed
+  /** A `Deed`, or what else JSON can say. */
+  readonly data: unknown
   readonly options: Options
 }
 
@@ -84,6 +85,11 @@ export type Command =
   | { readonly is: 'advance'; readonly ms: number }
   /** A real Worker, concurrency 1, until it finds nothing to do. */
   | { readonly is: 'work' }
+  /** The same on another queue of the same store. */
+  | { readonly is: 'elsewhere'; readonly command: Command }
+  /** A real Worker that has found nothing to do, and what may wake it; then until all is done that can be. */
+  | { readonly is: 'wake'; readonly by: Command }
+  | { readonly is: 'restart' }
   /** Calls of one kind in one turn of the event loop: the backend may put them into one transaction. */
   | { readonly is: 'together'; readonly commands: readonly Command[] }
 
@@ -99,6 +105,8 @@ export interface Setup {
   readonly defaults: Options
   /** A QueueEvents listens all along. */
   readonly listens: boolean
+  /** Its store lies in a file that is closed and opened again by `restart`; else it is in memory and a restart is passed over. */
+  readonly restarts: boolean
 }
 
 export interface Sequence {

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { type Clock, fakeDate } from './clock.ts'
 import type { Command, Sequence } from './command.ts'
 import { createPlayer, type Player } from './player.ts'
-import type { Open } from './side.ts'
+import type { Open, Store } from './side.ts'
 
 export interface Difference {
   /** Index of the command after which the sides differ; that of the last for what the end showed. */
@@ -19,9 +19,11 @@ let count = 0
 export async function differenceOf(left: Open, right: Open, { setup, commands }: Sequence): Promise<Difference | undefined> {
   const clock = fakeDate()
   const name = `q${++count}`
-  const players: Player[] = []
+  const stores: Store[] = []
+  let players: Player[] = []
   try {
-    for (const open of [left, right]) players.push(createPlayer(await open(name, setup), clock, setup))
+    for (const open of [left, right]) stores.push(await open(setup))
+    players = stores.map((store) => createPlayer(store, name, clock, setup))
     for (const [at, command] of commands.entries()) {
       clock.now += 1
       const [a, b] = await both(players, clock, (player) => player.play(command))
@@ -37,7 +39,8 @@ export async function differenceOf(left: Open, right: Open, { setup, commands }:
     return undefined
   } finally {
     clock.restore()
-    await Promise.all(players.map((player) => player.close()))
+    for (const player of players) await player.close()
+    for (const store of stores) await store.close()
   }
 }
 

@@ -1,16 +1,21 @@
 /** Plays commands on one side. What it chooses depends on what it saw there and on nothing else, so two sides that agree choose alike. */
-import { Job, type JobJson, type JobState, UnrecoverableError } from 'bullmq'
+import { Job, type JobJson, UnrecoverableError } from 'bullmq'
 import { type Adding, type Command, type Setup, stepMs, type Token, unitMs, type Who } from './command.ts'
-import { describe, type Event, type Side } from './side.ts'
-import { work } from './work.ts'
+import { listen } from './listen.ts'
+import { describe, type Event, type Store } from './side.ts'
+import { wake, work } from './work.ts'
 
 /** Ids by state, in order. */
 export type Ranges = Readonly<Record<string, readonly string[]>>
 
 export interface Player {
   play(command: Command): Promise<unknown>
-  /** After each command. */
-  look(): Promise<Ranges>
+  /** After each command: ids by state, in order. */
+  look(): Promise<object>
+  /** Nothing runs that a restart would change. */
+  isQuiet(): Promise<boolean>
+  /** After the store was opened again. */
+  again(): Promise<void>
   /** At the end: every job that was ever seen, and the queue itself. */
   dump(): Promise<unknown>
   /** All events from the beginning, also those that went with an obliterated stream. */
@@ -20,9 +25,10 @@ export interface Player {
 
 const states = ['waiting', 'active', 'prioritized', 'delayed', 'completed', 'failed'] as const
 
-export function createPlayer(side: Side, clock: { now: number }, setup: Setup): Player {
-  const { queue, worker } = side
-  const backend = queue.getBackend()
+export function createPlayer(store: Store, name: string, clock: { now: number }, setup: Setup): Player {
+  const side = store.side(name)
+  /** Plays on another queue of the same store. */
+  let elsewhere: Player | undefined
   /** In order of their first sight. */
   const ids: string[] = []
   const jobs = new Map<string, Job>()
@@ -43,19 +49,19 @@ export function createPlayer(side: Side, clock: { now: number }, setup: Setup): 
   /** Claims a job where none is active: else most ends would be of none. */
   async function pickActive(who: Who): Promise<string> {
     if (who % 4 === 3 || (ranges.active ?? []).length > 0) return pick(who, 'active')
-    const job = await worker.getNextJob('t4', { block: false })
+    const job = await side.worker.getNextJob('t4', { block: false })
     if (job?.id === undefined) return pick(who, 'active')
     await claimed(job.id, 't4')
     return job.id
   }
 
   function handle(id: string): Job {
-    return jobs.get(id) ?? new Job(worker, 'none', {}, {}, id)
+    return jobs.get(id) ?? new Job(side.worker, 'none', {}, {}, id)
   }
 
   /** As a Worker holds it: by its Worker, whose options count when the job ends. */
   async function held(id: string): Promise<Job> {
-    return (await Job.fromId(worker, id)) ?? new Job(worker, 'none', {}, {}, id)
+    return (await Job.fromId(side.worker, id)) ?? new Job(side.worker, 'none', {}, {}, id)
   }
 
   function tokenFor(id: string, token: Token): string {
@@ -84,7 +90,7 @@ export function createPlayer(side: Side, clock: { now: number }, setup: Setup): 
     const [json, id, ttl, until] = answer as [JobJson | null, string, number, number]
     if (json === null || json === undefined) return [json, id, roughly(ttl), until]
     await claimed(id, token)
-    return [describe(Job.fromJSON(worker, json, id)), id, roughly(ttl), until]
+    return [describe(Job.fromJSON(side.worker, json, id)), id, roughly(ttl), until]
   }
 
   function toAdd({ name, data, options: { ago, ...options } }: Adding) {
@@ -95,12 +101,12 @@ export function createPlayer(side: Side, clock: { now: number }, setup: Setup): 
     switch (command.is) {
       case 'add': {
         const { name, data, opts } = toAdd(command.job)
-        return added(await queue.add(name, data, opts))
+        return added(await side.queue.add(name, data, opts))
       }
       case 'addBulk':
-        return (await queue.addBulk(command.jobs.map(toAdd))).map(added)
+        return (await side.queue.addBulk(command.jobs.map(toAdd))).map(added)
       case 'claim': {
-        const job = await worker.getNextJob(command.token, { block: false })
+        const job = await side.worker.getNextJob(command.token, { block: false })
         if (job?.id !== undefined) await claimed(job.id, command.token)
         return describe(job)
       }
@@ -128,7 +134,7 @@ export function createPlayer(side: Side, clock: { now: number }, setup: Setup): 
       }
       case 'extendLocks': {
         const held = [...(ranges.active ?? []), 'nobody']
-        const failed = await worker.extendJobLocks(
+        const failed = await side.worker.extendJobLocks(
           held,
           held.map((id) => tokenFor(id, command.token)),
           command.ms,
@@ -146,41 +152,41 @@ export function createPlayer(side: Side, clock: { now: number }, setup: Setup): 
         // Redis keeps them in a set: whole numbers in their order, others in none that it promises.
         const lost = (ranges.active ?? []).filter((id) => (locks.get(id) ?? 0) <= clock.now)
         if (lost.length > 1 && !lost.every((id) => /^\d+$/.test(id))) return 'not asked'
-        return worker.getBackend().moveStalledJobsToWait()
+        return side.worker.getBackend().moveStalledJobsToWait()
       }
       case 'pause':
-        return queue.pause()
+        return side.queue.pause()
       case 'resume':
-        return queue.resume()
+        return side.queue.resume()
       case 'removeRateLimitKey':
-        return queue.removeRateLimitKey()
+        return side.queue.removeRateLimitKey()
       case 'removeGlobalConcurrency':
-        return queue.removeGlobalConcurrency()
+        return side.queue.removeGlobalConcurrency()
       case 'removeGlobalRateLimit':
-        return queue.removeGlobalRateLimit()
+        return side.queue.removeGlobalRateLimit()
       case 'drain':
-        return queue.drain(command.delayed)
+        return side.queue.drain(command.delayed)
       case 'clean':
-        return queue.clean(command.grace, command.limit, command.type)
+        return side.queue.clean(command.grace, command.limit, command.type)
       case 'obliterate':
         return obliterate(command.force, command.count)
       case 'rateLimit':
-        return queue.rateLimit(command.ms)
+        return side.queue.rateLimit(command.ms)
       case 'setGlobalConcurrency':
-        return queue.setGlobalConcurrency(command.count)
+        return side.queue.setGlobalConcurrency(command.count)
       case 'setGlobalRateLimit':
-        return queue.setGlobalRateLimit(command.max, command.ms)
+        return side.queue.setGlobalRateLimit(command.max, command.ms)
       case 'retryJobs':
-        return queue.retryJobs({
+        return side.queue.retryJobs({
           state: command.state,
           ...(command.count === undefined ? {} : { count: command.count }),
           ...(command.ago === undefined ? {} : { timestamp: clock.now - command.ago }),
         })
       case 'promoteJobs':
-        return queue.promoteJobs(command.count === undefined ? {} : { count: command.count })
+        return side.queue.promoteJobs(command.count === undefined ? {} : { count: command.count })
       case 'remove': {
         const id = pick(command.who, 'waiting', 'prioritized', 'delayed', 'completed', 'failed', 'active')
-        return command.by === 'queue' ? queue.remove(id) : handle(id).remove()
+        return command.by === 'queue' ? side.queue.remove(id) : handle(id).remove()
       }
       case 'changePriority':
         return handle(pick(command.who, 'waiting', 'prioritized', 'delayed')).changePriority({ priority: command.priority, lifo: command.lifo })
@@ -195,30 +201,55 @@ export function createPlayer(side: Side, clock: { now: number }, setup: Setup): 
       case 'updateData':
         return handle(pick(command.who, 'waiting', 'active')).updateData(command.data)
       case 'log':
-        return queue.addJobLog(pick(command.who, 'active', 'completed'), command.row, command.keep)
+        return side.queue.addJobLog(pick(command.who, 'active', 'completed'), command.row, command.keep)
       case 'clearLogs':
         return handle(pick(command.who, 'active', 'completed')).clearLogs(command.keep)
       case 'getJobLogs':
-        return queue.getJobLogs(pick(command.who, 'active', 'completed'), command.start, command.end, command.asc)
+        return side.queue.getJobLogs(pick(command.who, 'active', 'completed'), command.start, command.end, command.asc)
       case 'getJobs':
-        return (await queue.getJobs([...command.types], command.start, command.end, command.asc)).map(describe)
+        return (await side.queue.getJobs([...command.types], command.start, command.end, command.asc)).map(describe)
       case 'getCountsPerPriority':
-        return queue.getCountsPerPriority([...command.priorities])
+        return side.queue.getCountsPerPriority([...command.priorities])
       case 'getDelayedCount':
-        return queue.getDelayedCount(clock.now + command.ms)
+        return side.queue.getDelayedCount(clock.now + command.ms)
       case 'getRateLimitTtl':
-        return roughly(await queue.getRateLimitTtl(command.max))
+        return roughly(await side.queue.getRateLimitTtl(command.max))
       case 'isInState':
-        return backend.isJobInState(command.state, pick(command.who, command.state))
+        return side.queue.getBackend().isJobInState(command.state, pick(command.who, command.state))
       case 'waitUntilFinished':
         return outcome(pick(command.who, 'completed', 'failed'))
       case 'advance':
         return advance(command.ms)
       case 'work':
         return work(side, clock)
+      case 'wake':
+        if (setup.limiter !== undefined || (await side.queue.getGlobalRateLimit()) !== null) return 'not asked'
+        return wake(side, clock, () => settle(play(command.by)))
+      case 'elsewhere':
+        elsewhere ??= createPlayer(store, `${name}-b`, clock, setup)
+        return elsewhere.play(command.command)
+      case 'restart': {
+        if (!setup.restarts || !(await isQuiet()) || !((await elsewhere?.isQuiet()) ?? true)) return 'not asked'
+        gone.push(...(await side.events()))
+        await listener?.upTo(gone.length)
+        await listener?.close()
+        await store.restart()
+        await again()
+        return elsewhere?.again()
+      }
       case 'together':
         return Promise.all(command.commands.map((one) => settle(play(one))))
     }
+  }
+
+  async function isQuiet(): Promise<boolean> {
+    const isLimited = setup.limiter !== undefined || (await side.queue.getGlobalRateLimit()) !== null || (await side.queue.getRateLimitTtl()) > 0
+    return !isLimited && (ranges.active ?? []).length === 0
+  }
+
+  async function again(): Promise<void> {
+    for (const id of jobs.keys()) jobs.set(id, await held(id))
+    if (listener !== undefined) listener = await listener.anew()
   }
 
   async function extend(id: string, token: string, ms: number): Promise<number> {
@@ -229,7 +260,7 @@ export function createPlayer(side: Side, clock: { now: number }, setup: Setup): 
 
   async function advance(ms: number): Promise<void> {
     clock.now += ms
-    await side.advance(ms)
+    await store.advance(ms)
   }
 
   /** The stream goes with the queue: what it held is kept here. */
@@ -237,7 +268,7 @@ export function createPlayer(side: Side, clock: { now: number }, setup: Setup): 
     const before = await side.events()
     await listener?.upTo(gone.length + before.length)
     try {
-      await queue.obliterate({ force, count })
+      await side.queue.obliterate({ force, count })
     } finally {
       if ((await side.events()).length < before.length) {
         gone.push(...before)
@@ -248,7 +279,7 @@ export function createPlayer(side: Side, clock: { now: number }, setup: Setup): 
   }
 
   async function outcome(id: string): Promise<unknown> {
-    if ((await backend.isFinished(id)) === 0) return 'not asked'
+    if ((await side.queue.getBackend().isFinished(id)) === 0) return 'not asked'
     const events = side.newListener('$')
     try {
       return await handle(id).waitUntilFinished(events)
@@ -260,42 +291,45 @@ export function createPlayer(side: Side, clock: { now: number }, setup: Setup): 
   return {
     play: (command) => settle(play(command)),
     async look() {
-      const lists = await backend.getRanges([...states], 0, -1, true)
+      const lists = await side.queue.getBackend().getRanges([...states], 0, -1, true)
       ranges = Object.fromEntries(states.map((state, i) => [state, lists[i] as string[]]))
       for (const id of Object.values(ranges).flat()) seen(id)
-      return ranges
+      return elsewhere === undefined ? ranges : { ...ranges, elsewhere: await elsewhere.look() }
     },
+    isQuiet,
+    again,
     async dump() {
       const each = await Promise.all(
         [...ids, 'nobody'].map(async (id) => [
           id,
-          describe(await queue.getJob(id)),
-          await queue.getJobState(id),
-          await backend.isFinished(id, true),
-          await queue.getJobLogs(id),
+          describe(await side.queue.getJob(id)),
+          await side.queue.getJobState(id),
+          await side.queue.getBackend().isFinished(id, true),
+          await side.queue.getJobLogs(id),
         ]),
       )
       return {
+        elsewhere: await elsewhere?.dump(),
         jobs: each,
-        counts: await queue.getJobCounts(),
-        priorities: await queue.getCountsPerPriority([0, 1, 2, 3]),
-        count: await queue.count(),
-        paused: await queue.isPaused(),
-        maxed: await queue.isMaxed(),
-        meta: await queue.getMeta(),
-        concurrency: await queue.getGlobalConcurrency(),
-        limit: await queue.getGlobalRateLimit(),
-        ttl: roughly(await queue.getRateLimitTtl()),
+        counts: await side.queue.getJobCounts(),
+        priorities: await side.queue.getCountsPerPriority([0, 1, 2, 3]),
+        count: await side.queue.count(),
+        paused: await side.queue.isPaused(),
+        maxed: await side.queue.isMaxed(),
+        meta: await side.queue.getMeta(),
+        concurrency: await side.queue.getGlobalConcurrency(),
+        limit: await side.queue.getGlobalRateLimit(),
+        ttl: roughly(await side.queue.getRateLimitTtl()),
       }
     },
     async events() {
       const all = [...gone, ...(await side.events())]
       await listener?.upTo(all.length)
-      return listener === undefined ? all : [...all, ...listener.heard]
+      return [...all, ...(listener?.heard ?? []), ...((await elsewhere?.events()) ?? [])]
     },
     async close() {
       await listener?.close()
-      await side.close()
+      await elsewhere?.close()
     },
   }
 }
@@ -320,59 +354,4 @@ export function failure(message: string, final: boolean): Error {
   const error = final ? new UnrecoverableError(message) : new Error(message)
   error.stack = `${error.name}: ${message}\n    at somewhere`
   return error
-}
-
-export type { JobState }
-
-interface Listening {
-  readonly heard: Event[]
-  /** Waits until that many events came. */
-  upTo(count: number): Promise<void>
-  anew(): Promise<Listening>
-  close(): Promise<void>
-}
-
-const names = [
-  'added',
-  'waiting',
-  'active',
-  'completed',
-  'failed',
-  'delayed',
-  'duplicated',
-  'stalled',
-  'progress',
-  'paused',
-  'resumed',
-  'removed',
-  'drained',
-] as const
-
-function listen(side: Side, heard: Event[] = []): Listening {
-  const events = side.newListener('0-0')
-  let more: () => void = () => {}
-  events.on('error', () => {})
-  for (const name of [...names, 'cleaned', 'retries-exhausted', 'deduplicated', 'waiting-children'] as const) {
-    events.on(name, (args: unknown) => {
-      heard.push({ heard: name, ...(typeof args === 'string' ? {} : (args as Event)) })
-      more()
-    })
-  }
-  return {
-    heard,
-    async upTo(count) {
-      const late = AbortSignal.timeout(5000)
-      while (heard.length < count && !late.aborted) {
-        await new Promise<void>((resolve) => {
-          more = resolve
-          late.addEventListener('abort', () => resolve())
-        })
-      }
-    },
-    async anew() {
-      await events.close()
-      return listen(side, heard)
-    },
-    close: () => events.close(),
-  }
 }

@@ -1,4 +1,4 @@
-/** One backend under test: its Queue, its Worker and what must be reached in another way on each, the events and the clock. */
+/** One backend under test: queues on one store, with a Queue and a Worker each, and what must be reached in another way on each backend. */
 import {
   type BackendClasses,
   type BackendFactory,
@@ -10,7 +10,6 @@ import {
   type Worker,
   withBackend,
 } from 'bullmq'
-import { Redis } from 'ioredis'
 import { type Setup, unitMs } from './command.ts'
 
 /** Fields of an event as text, without its id. */
@@ -25,67 +24,98 @@ export interface Side {
   newListener(from: '0-0' | '$'): QueueEvents
   /** All that the queue's stream holds, oldest first. */
   events(): Promise<Event[]>
-  /** The store's own clock goes on; that of `Date` is moved elsewhere. */
+}
+
+export interface Store {
+  side(name: string): Side
+  /** Its own clock goes on; that of `Date` is moved elsewhere. */
   advance(ms: number): Promise<void>
+  /** All is closed and opened again, with Queues and Workers made anew. Nothing is active then, and no rate limit runs. */
+  restart(): Promise<void>
   close(): Promise<void>
 }
 
-/** Opens a side for one sequence, on a queue of that name. */
-export type Open = (name: string, setup: Setup) => Promise<Side>
+/** A new store for one sequence. */
+export type Open = (setup: Setup) => Promise<Store>
 
-/** What a factory can do is taken from the caller: the types of BullMQ bind a Queue to its backend. */
-type Classes = BackendClasses<IQueueBackend, unknown>
+/** What differs between stores. */
+export interface Ground {
+  /** For the moment: after a restart it may be another. */
+  factory(): BackendFactory<IQueueBackend, never>
+  readonly connection: unknown
+  events(queue: Queue): Promise<Event[]>
+  advance(ms: number): Promise<void>
+  restart(): Promise<void>
+  close(): Promise<void>
+}
 
-/** Any factory whose store follows `Date`: for SQLite. `opened` gives a new store for each sequence. */
-export function followsDate(opened: () => { factory: BackendFactory<IQueueBackend, never>; close(): Promise<void> }): Open {
-  return async (name, setup) => {
-    const { factory, close } = opened()
-    const side = sideOf(withBackend(factory) as unknown as Classes, name, setup, {})
-    return {
-      ...side,
-      events: async () => {
-        const streams = await side.queue.getBackend().readEvents('0-0', 1)
-        return (streams?.[0]?.[1] ?? []).map(([, fields]) => toEvent(fields))
-      },
-      advance: async () => {},
-      close: async () => {
-        await side.close()
-        await close()
-      },
-    }
+export function storeOn(ground: Ground, setup: Setup): Store {
+  const sides: Made[] = []
+  const closeAll = async () => {
+    for (const side of sides) await side.close()
+  }
+  return {
+    side(name) {
+      const side = makeSide(ground, name, setup)
+      sides.push(side)
+      return side
+    },
+    advance: (ms) => ground.advance(ms),
+    async restart() {
+      await closeAll()
+      await ground.restart()
+      for (const side of sides) side.make()
+    },
+    async close() {
+      await closeAll()
+      await ground.close()
+    },
   }
 }
 
-/** A real redis-server. One connection serves all sequences. */
-export function onRedis(url: string, factory: BackendFactory<IQueueBackend, never>): Open & { end(): Promise<void> } {
-  const connection = new Redis(url, { maxRetriesPerRequest: null })
-  // When a test is ended from outside, its server goes first.
-  connection.on('error', () => {})
-  const open: Open = async (name, setup) => {
-    await connection.flushdb()
-    const side = sideOf(withBackend(factory) as unknown as Classes, name, setup, connection)
-    return {
-      ...side,
-      events: async () => (await connection.xrange(`bull:${name}:events`, '-', '+')).map(([, fields]) => toEvent(fields)),
-      advance: async (ms) => {
-        await connection.eval(shortenAll, 0, ms)
-      },
-    }
-  }
-  return Object.assign(open, { end: async () => void (await connection.quit()) })
+interface Made extends Side {
+  make(): void
+  close(): Promise<void>
 }
 
-/** Locks, the rate limit and the pause between two sweeps live on the server's clock, which cannot be set: so each comes nearer to its end. */
-const shortenAll = `
-for _, key in ipairs(redis.call('KEYS', '*')) do
-  local left = redis.call('PTTL', key)
-  if left > tonumber(ARGV[1]) then redis.call('PEXPIRE', key, left - ARGV[1])
-  elseif left >= 0 then redis.call('DEL', key) end
-end`
+function makeSide(ground: Ground, name: string, setup: Setup): Made {
+  const { connection } = ground
+  const options = workerOptions(setup, connection)
+  let made = make()
 
-function sideOf({ Queue, Worker, QueueEvents }: Classes, name: string, setup: Setup, connection: unknown): Omit<Side, 'events' | 'advance'> {
-  const { name: workerName, limiter, removeOnComplete, removeOnFail, maxStalledCount, defaults } = setup
-  const options = {
+  /** The types of BullMQ bind a Queue to its backend; here it is one of two. */
+  function make() {
+    const { Queue, Worker, QueueEvents } = withBackend(ground.factory()) as unknown as BackendClasses<IQueueBackend, unknown>
+    const queue = new Queue(name, { connection, defaultJobOptions: setup.defaults as object }) as unknown as Queue
+    const worker = new Worker(name, undefined, options) as unknown as Worker
+    // Their `error` events would end the process; what matters comes as a rejection as well.
+    queue.on('error', () => {})
+    worker.on('error', () => {})
+    return { queue, worker, Worker, QueueEvents }
+  }
+
+  return {
+    get queue() {
+      return made.queue
+    },
+    get worker() {
+      return made.worker
+    },
+    newWorker: (processor) => new made.Worker(name, processor, options) as unknown as Worker,
+    newListener: (from) => new made.QueueEvents(name, { connection, lastEventId: from, blockingTimeout: 1000 }) as unknown as QueueEvents,
+    events: () => ground.events(made.queue),
+    make: () => {
+      made = make()
+    },
+    async close() {
+      await made.worker.close()
+      await made.queue.close()
+    },
+  }
+}
+
+function workerOptions({ name, limiter, removeOnComplete, removeOnFail, maxStalledCount }: Setup, connection: unknown) {
+  return {
     connection,
     autorun: false,
     lockDuration: unitMs,
@@ -93,29 +123,14 @@ function sideOf({ Queue, Worker, QueueEvents }: Classes, name: string, setup: Se
     skipStalledCheck: true,
     maximumRateLimitDelay: 5,
     maxStalledCount,
-    ...(workerName === undefined ? {} : { name: workerName }),
+    ...(name === undefined ? {} : { name }),
     ...(limiter === undefined ? {} : { limiter }),
     ...(removeOnComplete === undefined ? {} : { removeOnComplete: removeOnComplete as { count: number } }),
     ...(removeOnFail === undefined ? {} : { removeOnFail: removeOnFail as { count: number } }),
   }
-  const queue = new Queue(name, { connection, defaultJobOptions: defaults as object }) as unknown as Queue
-  const worker = new Worker(name, undefined, options) as unknown as Worker
-  // Their `error` events would end the process; what matters comes as a rejection as well.
-  queue.on('error', () => {})
-  worker.on('error', () => {})
-  return {
-    queue,
-    worker,
-    newWorker: (processor) => new Worker(name, processor, options) as unknown as Worker,
-    newListener: (from) => new QueueEvents(name, { connection, lastEventId: from, blockingTimeout: 1000 }) as unknown as QueueEvents,
-    close: async () => {
-      await worker.close()
-      await queue.close()
-    },
-  }
 }
 
-function toEvent(fields: readonly string[]): Event {
+export function toEvent(fields: readonly string[]): Event {
   const event: Record<string, string> = {}
   for (let i = 0; i < fields.length; i += 2) event[fields[i] ?? ''] = fields[i + 1] ?? ''
   return event

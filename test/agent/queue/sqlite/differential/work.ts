@@ -8,6 +8,35 @@ const stuckMs = 10_000
 
 /** What its own events said, in order. */
 export async function work(side: Side, clock: { now: number }): Promise<unknown> {
+  const { said, drained, close } = start(side, clock)
+  const end = await inTime(drained)
+  await close()
+  return { end, said }
+}
+
+/** The same, and when it waits for jobs, something happens that may bring some: then until all is done that can be. */
+export async function wake(side: Side, clock: { now: number }, happens: () => Promise<unknown>): Promise<unknown> {
+  const { said, drained, close } = start(side, clock)
+  const end = await inTime(drained)
+  const held = await side.queue.getActiveCount()
+  const result = await happens()
+  const late = performance.now() + stuckMs
+  while (!(await isDone(side, clock, held)) && performance.now() < late) await new Promise(setImmediate)
+  const isStuck = performance.now() >= late
+  await close()
+  return { end, result, isStuck, said }
+}
+
+/** Nothing to do is left, or none of it may be done; and the Worker holds nothing. */
+async function isDone({ queue }: Side, clock: { now: number }, held: number): Promise<boolean> {
+  const most = (await queue.getGlobalConcurrency()) ?? Number.POSITIVE_INFINITY
+  const isHeldUp = held >= most || (await queue.isPaused())
+  // In one call: between two, a job could pass unseen.
+  const [active, ...toDo] = await queue.getBackend().getCounts(['active', 'waiting', 'prioritized', 'delayed'], clock.now + 1)
+  return active === held && (isHeldUp || toDo.every((count) => count === 0))
+}
+
+function start(side: Side, clock: { now: number }) {
   const said: unknown[] = []
   const worker = side.newWorker(async (job, token) => {
     clock.now += 1
@@ -17,19 +46,25 @@ export async function work(side: Side, clock: { now: number }): Promise<unknown>
   worker.on('completed', (job, result) => said.push(['completed', job.id, result]))
   worker.on('failed', (job, error) => said.push(['failed', job?.id, error.message]))
   worker.on('error', (error) => said.push(['error', error.message]))
-  const drained = Promise.withResolvers<string>()
-  worker.once('drained', () => drained.resolve('drained'))
-  const late = setTimeout(() => drained.resolve('stuck'), stuckMs)
+  const drained = new Promise<string>((resolve) => worker.once('drained', () => resolve('drained')))
   const running = worker.run()
-  said.push(await drained.promise)
-  clearTimeout(late)
-  await worker.close()
-  await running
-  return said
+  const close = async () => {
+    await worker.close()
+    await running
+  }
+  return { said, drained, close }
+}
+
+async function inTime(promise: Promise<string>): Promise<string> {
+  const late = Promise.withResolvers<string>()
+  const timer = setTimeout(() => late.resolve('stuck'), stuckMs)
+  const first = await Promise.race([promise, late.promise])
+  clearTimeout(timer)
+  return first
 }
 
 async function perform({ queue }: Side, clock: { now: number }, job: Job, token: string): Promise<unknown> {
-  const deed = job.data as Deed
+  const deed = (job.data ?? {}) as Deed
   // A job that puts itself back does so once, or the Worker would never come to an end.
   const isFirst = job.attemptsStarted <= 1
   switch (deed.do) {
