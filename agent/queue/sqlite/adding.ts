@@ -10,6 +10,9 @@ import type { Turn } from './turn.ts'
 
 type ParentOptions = Parameters<IQueueBackend['addJob']>[2]
 
+/** Jobs of one bulk that are added in one transaction, all or none: a larger bulk goes in several, so that the event loop stays free. */
+const addedAtOnce = 500
+
 export function adding({ run }: Access): Pick<IQueueBackend, 'addJob' | 'addJobs'> {
   return {
     async addJob(job, jobId, parentOptions) {
@@ -18,7 +21,12 @@ export function adding({ run }: Access): Pick<IQueueBackend, 'addJob' | 'addJobs
     },
     async addJobs(entries) {
       for (const { job, parentKeyOpts } of entries) supported(job, parentKeyOpts)
-      return run((turn) => entries.map(({ job, jobId }) => add(turn, job, jobId)))
+      const steps = []
+      for (let at = 0; at < entries.length; at += addedAtOnce) {
+        const step = entries.slice(at, at + addedAtOnce)
+        steps.push(run((turn) => step.map(({ job, jobId }) => add(turn, job, jobId))))
+      }
+      return (await Promise.all(steps)).flat()
     },
   }
 }

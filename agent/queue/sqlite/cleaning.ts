@@ -6,8 +6,8 @@ import { isPaused } from './queue.ts'
 import { ACTIVE, COMPLETED, DELAYED, FAILED, PRIORITIZED, perQueue, type State, stateNames, stateOf, WAIT } from './schema.ts'
 import type { Turn } from './turn.ts'
 
-/** Removed by one transaction at most: about 10 ms of work. */
-const removedAtOnce = 1000
+/** Removed by one transaction at most: some milliseconds of work. */
+const removedAtOnce = 500
 
 type Part = Pick<IQueueBackend, 'remove' | 'drain' | 'cleanJobsByState' | 'obliterate'>
 type Doomed = Pick<JobRow, 'n' | 'id' | 'state'>

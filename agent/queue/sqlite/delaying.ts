@@ -2,7 +2,7 @@
 import type { IQueueBackend } from 'bullmq'
 import type { Access } from './access.ts'
 import { JOB_MISSING, NOT_IN_STATE, refusal } from './codes.ts'
-import { findJob, type Place, placeInLine, put } from './jobs.ts'
+import { findJob, type JobRow, type Place, placeInLine, put } from './jobs.ts'
 import { DELAYED } from './schema.ts'
 import type { Turn } from './turn.ts'
 
@@ -35,10 +35,7 @@ export function promoteDue(turn: Turn): void {
   const { sql, queue, now } = turn
   if (queue.counts[DELAYED] === 0 || (queue.due !== undefined && queue.due > now)) return
   for (const row of sql.all(firstDue, queue.q, now)) {
-    const job = { n: Number(row.n), state: DELAYED, id: String(row.id) } as const
-    put(turn, job, placeInLine(turn, Number(row.prio), 'back'))
-    sql.run('UPDATE job SET delay = 0 WHERE n = ?', job.n)
-    turn.say('waiting', job.id, 'delayed')
+    lineUp(turn, { n: Number(row.n), id: String(row.id), prio: Number(row.prio) })
   }
   dueNext(turn)
 }
@@ -56,8 +53,13 @@ export function dueNext({ sql, queue }: Turn): number | undefined {
 function promote(turn: Turn, id: string): void {
   const job = findJob(turn, id)
   if (job?.state !== DELAYED) throw refusal(NOT_IN_STATE, { id, command: 'promote', state: 'delayed' })
-  put(turn, job, placeInLine(turn, job.prio, 'back'))
-  turn.sql.run('UPDATE job SET delay = 0 WHERE n = ?', job.n)
+  lineUp(turn, job)
+}
+
+function lineUp(turn: Turn, { n, id, prio }: Pick<JobRow, 'n' | 'id' | 'prio'>): void {
+  const place = placeInLine(turn, prio, 'back')
+  turn.sql.run('UPDATE job SET state = ?, a = ?, b = ?, delay = 0 WHERE n = ?', place.state, place.a, place.b, n)
+  turn.move(DELAYED, place.state)
   turn.say('waiting', id, 'delayed')
 }
 

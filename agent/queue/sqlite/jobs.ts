@@ -43,7 +43,7 @@ const byNumber = `SELECT ${narrow} FROM job WHERE n = ?`
 const byOwnId = `SELECT ${narrow} FROM job WHERE q = ? AND id = ? AND own = 1`
 const wholeByNumber = `${whole} WHERE job.n = ?`
 const wholeFirst = {
-  [WAIT]: `${whole} WHERE q = ? AND state = ${WAIT} AND a IS NOT NULL ORDER BY a, b, id LIMIT 1`,
+  [WAIT]: `${whole} WHERE q = ? AND state = ${WAIT} AND a IS NOT NULL ORDER BY a LIMIT 1`,
   [PRIORITIZED]: `${whole} WHERE q = ? AND state = ${PRIORITIZED} AND a IS NOT NULL ORDER BY a, b, id LIMIT 1`,
 }
 

@@ -11,7 +11,7 @@ import { COMPLETED, FAILED } from './schema.ts'
 import type { Turn } from './turn.ts'
 
 /** So many at most in one step, so that the event loop is soon free again; BullMQ calls until none is left. */
-const retriedAtOnce = 1000
+const retriedAtOnce = 500
 
 type Part = Pick<IQueueBackend, 'retryJob' | 'moveToDelayed' | 'moveJobFromActiveToWait' | 'retryFinishedJob' | 'retryFinishedJobs'>
 type DelayOptions = NonNullable<Parameters<IQueueBackend['moveToDelayed']>[4]>

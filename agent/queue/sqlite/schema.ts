@@ -35,8 +35,8 @@ export const perQueue = 2 ** 40
 /** Numbers stay whole in JavaScript. */
 export const maxQueues = 2 ** 13 - 1
 
-/** Pages small enough that a group of steps writes little more than it changes. */
-export const pageSize = 1024
+/** The smallest pages there are: a group of steps writes whole pages, and so little more than it changes. */
+export const pageSize = 512
 
 /**
  * `job.a`, `job.b`: where it stands in its state. wait: position; prioritized: priority, position; delayed: due (ms), position;
@@ -49,7 +49,7 @@ export const schema: readonly string[] = [
    CREATE TABLE job (n INTEGER PRIMARY KEY, q INTEGER NOT NULL, state INTEGER NOT NULL, a REAL, b REAL, id TEXT NOT NULL, own INTEGER,
      ts REAL NOT NULL, delay REAL NOT NULL, prio REAL NOT NULL, made INTEGER NOT NULL DEFAULT 0, begun INTEGER NOT NULL DEFAULT 0,
      stalls INTEGER NOT NULL DEFAULT 0, orphan INTEGER, started REAL, worker TEXT, logs INTEGER NOT NULL DEFAULT 0);
-   CREATE INDEX place ON job (q, state, a, b, id) WHERE a IS NOT NULL;
+   CREATE INDEX place ON job (q, state, a, b) WHERE a IS NOT NULL;
    CREATE UNIQUE INDEX own ON job (q, id) WHERE own = 1;
    CREATE TABLE body (n INTEGER PRIMARY KEY, name TEXT NOT NULL, data TEXT NOT NULL, opts TEXT NOT NULL);
    CREATE TABLE more (n INTEGER PRIMARY KEY, progress TEXT, returnvalue TEXT, failedReason TEXT, stacktrace TEXT, deferred TEXT);
