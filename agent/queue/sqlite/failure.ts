@@ -1,5 +1,6 @@
 /** What SQLite and the file system say of a file, as the errors of this backend. */
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
+import { constants } from 'node:os'
 import { type SqliteQueueCode, SqliteQueueError } from './errors.ts'
 
 /** Primary result codes, https://sqlite.org/rescode.html. What is not here is a fault of the statement, not of the file. */
@@ -13,7 +14,15 @@ const results: Record<number, SqliteQueueCode> = {
   26: 'CORRUPT', // SQLITE_NOTADB
 }
 
-const systems: Record<string, SqliteQueueCode> = { ENOSPC: 'DISK_FULL', EDQUOT: 'DISK_FULL', EROFS: 'READ_ONLY', EACCES: 'READ_ONLY', EPERM: 'READ_ONLY' }
+/** By number: libuv has no name for a quota that is used up. */
+const { ENOSPC, EDQUOT, EROFS, EACCES, EPERM } = constants.errno
+const systems: Record<number, SqliteQueueCode> = {
+  [ENOSPC]: 'DISK_FULL',
+  [EDQUOT]: 'DISK_FULL',
+  [EROFS]: 'READ_ONLY',
+  [EACCES]: 'READ_ONLY',
+  [EPERM]: 'READ_ONLY',
+}
 
 const words: Partial<Record<SqliteQueueCode, string>> = {
   IN_USE: 'is in use by another process, or by another queue of this one',
@@ -38,7 +47,7 @@ function codeOf(cause: unknown, path: string): SqliteQueueCode | undefined {
     // SQLite keeps errno to itself, and knows of no quotas: a small write beside the file has the reason.
     return primary === 10 || primary === 14 ? (whyNoWrite(path) ?? 'IO') : results[primary]
   }
-  return 'syscall' in cause && typeof cause.code === 'string' ? (systems[cause.code] ?? 'IO') : undefined
+  return 'syscall' in cause ? (systemCode(cause) ?? 'IO') : undefined
 }
 
 function whyNoWrite(path: string): SqliteQueueCode | undefined {
@@ -52,10 +61,14 @@ function whyNoWrite(path: string): SqliteQueueCode | undefined {
     }
     return undefined
   } catch (error) {
-    return error instanceof Error && 'code' in error && typeof error.code === 'string' ? systems[error.code] : undefined
+    return systemCode(error)
   } finally {
     rmSync(probe, { force: true })
   }
+}
+
+function systemCode(error: unknown): SqliteQueueCode | undefined {
+  return error instanceof Error && 'errno' in error ? systems[-Number(error.errno)] : undefined
 }
 
 function messageOf(cause: unknown): string {
