@@ -40,7 +40,7 @@ function must(holds: boolean, what: string): asserts holds {
 export function createChecks(): Checks {
   const used = new Set<string>()
   const results = new Map<string, string>()
-  /** What the coordinator that is alive has given up; one that is started again may take over what nodes still have. */
+  /** What the coordinator that is alive has given up; one that is started again may adopt what nodes still have. */
   const over = new Set<string>()
   const running = new Set<string>()
   /** Of the coordinator that is alive: the newest word of each node, and its offers since. */

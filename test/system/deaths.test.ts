@@ -74,7 +74,7 @@ t.test('the coordinating agent killed and started again: it goes on, and runs no
   })
   same(t, job)
   t.ok(job.term >= 2, 'under a higher term')
-  // What was journalled within the last moments before the kill may not be on disk; results that nodes hold are taken over.
+  // What was journalled within the last moments before the kill may not be on disk; results that nodes hold are adopted.
   const twice = [...finished].filter((task) => again.has(task))
   t.same(twice, [], 'no finished task was offered again')
   t.ok(again.size > 0, 'what was lost with it was offered again')

@@ -19,7 +19,7 @@ export function accepted(round: Round, job: Job, event: Event & { is: 'accepted'
     const ref = { term: event.term, attempt: number }
     const attempt = task?.live.get(keyOf(ref))
     if (attempt?.node === event.src) takes(round, attempt, event.is === 'started', event.boot)
-    // Of an older term: its next beat says so again, and then it is taken over or ended.
+    // Of an older term: its next beat says so again, and then it is adopted or ended.
     else if (ref.term === job.term && task?.winner?.key !== keyOf(ref)) {
       round.out.push({ is: 'cancel', node: event.src, job: job.id, task: name, ...ref, why: 'this attempt does not count any more' })
     }

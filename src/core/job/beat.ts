@@ -1,6 +1,6 @@
 /**
  * A node tells all that it holds. What counts is renewed; what does not is ended; after a restart, what older terms gave away is
- * taken over under its old name.
+ * adopted under its old name.
  */
 
 import { takes } from './answer.ts'
@@ -63,9 +63,9 @@ function mayReturn(state: State, task: Task, src: string, ref: Ref): boolean {
   return !failedOn.has(src) && !job.refusals.has(src) && (allowedOf(state, job)?.has(src) ?? true)
 }
 
-/** `coordinate` may still ask for it, while the takeover lasts. */
+/** `coordinate` may still ask for it, while adoption lasts. */
 function report(job: Job, src: string, boot: number, { task, term, attempt, is }: Beat['held'][number]): boolean {
-  if (!job.takesOver || term >= job.term || (job.reports.size >= maxReports && !job.reports.has(task))) return false
+  if (!job.adopts || term >= job.term || (job.reports.size >= maxReports && !job.reports.has(task))) return false
   const others = (job.reports.get(task) ?? []).filter(
     (known) => known.src !== src || keyOf(known) !== keyOf({ term, attempt }) || known.is === 'done' || known.is === 'failed',
   )

@@ -3,7 +3,7 @@
  * keeps the journal. A job is accepted when it is on disk; a result is used at once, and its node may forget it when it is on
  * disk too. Killed at any point, it goes on where the journal ends.
  */
-import { type Cid, cidsIn } from '../cids.ts'
+import type { Cid } from '../cids.ts'
 import { createChanges } from '../cluster/changes.ts'
 import type { Members } from '../cluster/members.ts'
 import { IpdcError, wrap } from '../errors.ts'
@@ -13,29 +13,29 @@ import type { Log } from '../log.ts'
 import type { Clock } from '../ports.ts'
 import type { JobEvent, JobView, Submit } from '../views.ts'
 import type { Message, MessageOf } from '../wire/message.ts'
-import { type Accepted, acceptJob, acceptRecord } from './accept.ts'
+import { acceptJob, acceptRecord } from './accept.ts'
 import { createCarry } from './carry.ts'
-import { createDrive, type Ending } from './drive.ts'
+import type { Ending } from './drive.ts'
 import type { Event } from './event.ts'
 import { createEar } from './hear.ts'
 import { type JobRecord, type Journal, maxClosed, type Opened, openJournals } from './journal.ts'
-import { leaseMs, serviceLeaseMs } from './lease.ts'
+import { leaseMs } from './lease.ts'
 import { next } from './lifecycle.ts'
-import { createManifest, type ManifestFields } from './manifest.ts'
+import type { ManifestFields } from './manifest.ts'
 import { nameJob } from './name.ts'
 import { holdersOf } from './open.ts'
 import { type OpenJob, viewOfOpen } from './open-job.ts'
+import { type Beginning, createOpening } from './opening.ts'
 import { createPast } from './past.ts'
 import { createPost, type Send } from './post.ts'
-import { hasRoom } from './ready.ts'
-import { type Committed, createState, isOpen } from './state.ts'
+import { createState, isOpen } from './state.ts'
 import { sleepingView, viewOf } from './view.ts'
 import { waitsOf } from './waits.ts'
-import { createWatch, over } from './watch.ts'
+import { over } from './watch.ts'
 
 /** Jobs open at once. @default 64 */
 export const maxOpenJobs = 64
-/** How often leases, pauses and takeovers are looked at while a job is open. @default 500 (ms) */
+/** How often leases, pauses and adoptions are looked at while a job is open. @default 500 (ms) */
 const tickMs = 500
 
 export interface CoordinatorOptions {
@@ -81,14 +81,6 @@ export interface Coordinator {
   close(): Promise<void>
 }
 
-/** What a job begins with, for the first time or again. */
-interface Beginning extends Accepted {
-  readonly opened: Opened
-  readonly journal: Journal
-  readonly term: number
-  readonly resumed?: { readonly record: JobRecord; readonly committed: ReadonlyMap<string, Committed> }
-}
-
 export function createCoordinator({
   self,
   dir,
@@ -111,6 +103,7 @@ export function createCoordinator({
   const carry = createCarry({ post, open, apply, tellClosed: (node, job) => past.isAsleep(job) || post.close(node, job, past.get(job)), log })
   const changes = createChanges(members)
   const hear = createEar({ apply, kindOf: (job) => open.get(job)?.kind, isWanted })
+  const opening = createOpening({ state, store, complete, sign, wall: clock.wall, apply, isTaken, view: viewNow, ended: closeJob, log })
   const finishing = new Set<Promise<void>>()
   let submitting = 0
   let isReady = false
@@ -164,44 +157,13 @@ export function createCoordinator({
     }
   }
 
-  function begin({ opened, kind, value, journal, term, resumed }: Beginning): void {
-    const { job: id } = opened
-    const manifest = createManifest({ job: id, kind: opened.kind, sign, wall: clock.wall })
-    const watch = createWatch(() => viewNow(id))
-    const drive = createDrive({
-      id,
-      kind,
-      job: value,
-      store: store(id),
-      complete,
-      apply,
-      isTaken: (name) => isTaken(id, name),
-      hasRoom: () => hasRoom(state, id),
-      warned(message) {
-        watch.tell({ is: 'warning', message })
-        watch.changed()
-      },
-      ended: (ending) => closeJob(id, ending),
-      log: log.child({ job: id }),
-    })
-    const { committed, record } = resumed ?? {}
-    for (const { node } of committed?.values() ?? []) drive.touched.add(node)
-    for (const charges of record?.charged.values() ?? []) for (const { node } of charges) drive.touched.add(node)
-    apply({
-      is: 'job.opened',
-      job: id,
-      term,
-      kind: opened.kind,
-      pure: kind.pure(value),
-      leaseMs: kind.ends(value) === 'cancelled' ? serviceLeaseMs : leaseMs,
-      nodes: opened.nodes,
-      resumed: resumed && { committed: resumed.committed, charged: resumed.record.charged },
-    })
-    const job = state.jobs.get(id)
-    if (job === undefined) return
-    open.set(id, { opened, job, kind, inputs: cidsIn(value), manifest, journal, drive, watch, closing: undefined, waits: undefined })
-    log.info({ job: id, kind: opened.kind, term }, 'job opened')
-    changed?.(id, 'open')
+  function begin(beginning: Beginning): void {
+    const one = opening(beginning)
+    if (one === undefined) return
+    const { job, drive } = one
+    open.set(job.id, one)
+    log.info({ job: job.id, kind: job.kind, term: job.term }, 'job opened')
+    changed?.(job.id, 'open')
     ticking ??= setInterval(tick, tickMs)
     drive.start()
   }

@@ -16,7 +16,7 @@ import type { Instruction, Round } from './instruction.ts'
 import { forgetOver, leaseMs, listen, napMs } from './lease.ts'
 import { expire, nodeChanged, reborn } from './lose.ts'
 import { overlook, place } from './offer.ts'
-import { addTask, closeJob, endRun, endTakeover, leaveRun, openJob, openRun } from './open.ts'
+import { addTask, closeJob, endAdoption, endRun, leaveRun, openJob, openRun } from './open.ts'
 import { done, failed } from './result.ts'
 import type { Job, State } from './state.ts'
 import { lost } from './withdraw.ts'
@@ -54,7 +54,7 @@ function react(round: Round, event: Event): void {
   }
 }
 
-/** While the broker cannot be reached, nobody is silent, and no takeover ends. */
+/** While the broker cannot be reached, nobody is silent, and no adoption ends. */
 function wireChanged(state: State, isUp: boolean, now: Ms): void {
   state.deafUntil = isUp ? now + leaseMs : Number.POSITIVE_INFINITY
   state.listensSince = isUp ? now : Number.POSITIVE_INFINITY
@@ -140,7 +140,7 @@ function tick(round: Round): void {
   state.tickedAt = now
   expire(round)
   for (let task = state.pauses.due(now); task !== undefined; task = state.pauses.due(now)) if (task.is === 'paused') again(task)
-  endTakeover(round)
+  endAdoption(round)
   overlook(round)
   forgetOver(state)
   if (state.ring.some(({ ready }) => ready > 0)) refresh(state, now)

@@ -28,7 +28,7 @@ export function place(round: Round): void {
 }
 
 function placeOne(round: Round, job: Job): boolean {
-  if (job.ready === 0 || job.takesOver || job.isHeld) return false
+  if (job.ready === 0 || job.adopts || job.isHeld) return false
   for (const line of job.lines.values()) {
     const task = first(line)
     if (task === undefined) {
@@ -87,7 +87,7 @@ function sayFewer(out: Round['out'], job: Job, found: number): void {
 /** Lines that no node may run: when all that fit refuse, their tasks fail; when none fits they wait, which is said once. */
 export function overlook(round: Round): void {
   for (const job of round.state.ring) {
-    if (job.ready === 0 || job.takesOver) continue
+    if (job.ready === 0 || job.adopts) continue
     for (const line of job.lines.values()) if (first(line) !== undefined) overlookLine(round, job, line)
   }
 }

@@ -4,9 +4,10 @@ import { cancel } from './attempt.ts'
 import { adopt } from './beat.ts'
 import { fail, tell } from './charge.ts'
 import type { JobOpened, TaskAdded } from './event.ts'
-import { createNames, retire } from './finished.ts'
+import { retire } from './finished.ts'
 import type { Round } from './instruction.ts'
 import { leaseMs } from './lease.ts'
+import { createNames } from './names.ts'
 import { enqueue } from './ready.ts'
 import { commit, fails, judge, mayAdopt } from './result.ts'
 import { verdict } from './retry.ts'
@@ -36,8 +37,8 @@ export function openJob({ state, now }: Round, { job: id, term, kind, pure, leas
     charged: new Map([...(resumed?.charged ?? [])].map(([name, charges]) => [name, [...charges]])),
     refusals: new Map(),
     isHeld: false,
-    takesOver: resumed !== undefined,
-    takeoverMs: pure ? leaseMs : lease,
+    adopts: resumed !== undefined,
+    adoptionMs: pure ? leaseMs : lease,
     reports: new Map(),
     wants: new Map(),
     doneBy: new Map(),
@@ -118,7 +119,7 @@ export function addTask(round: Round, job: Job, event: TaskAdded): void {
   run.open.add(task)
   if (restore(round, task)) return
   enqueue(task)
-  for (const report of take(job, task.name)) takeOver(round, task, report)
+  for (const report of take(job, task.name)) adoptReport(round, task, report)
   const last = charges.at(-1)
   if (last !== undefined && verdict(charges).is === 'fail') fail(round, task, last.node, last.error)
 }
@@ -145,7 +146,7 @@ function take(job: Job, name: string): readonly Report[] {
   return reports
 }
 
-function takeOver(round: Round, task: Task, report: Report): void {
+function adoptReport(round: Round, task: Task, report: Report): void {
   const ref = { task: task.name, term: report.term, attempt: report.attempt }
   if (report.is === 'done') {
     if (isOpen(task) && judge(round, task, report.src, ref) === 'take') commit(round, task, report.src, ref, report.result)
@@ -155,17 +156,17 @@ function takeOver(round: Round, task: Task, report: Report): void {
 }
 
 /**
- * The takeover ends after one lease, or when every member that is up has told what it holds. A job that is not pure waits for the
+ * Adoption ends after one lease, or when every member that is up has told what it holds. A job that is not pure waits for the
  * lease: a node that cannot be heard may still run its task.
  */
-export function endTakeover(round: Round): void {
+export function endAdoption(round: Round): void {
   const { state, now, out } = round
   for (const job of state.ring) {
-    if (!job.takesOver) continue
+    if (!job.adopts) continue
     const since = Math.max(job.openedAt, state.listensSince)
     const hasGathered = job.pure && now >= since + gatherMs && allBeaten(state)
-    if (now < since + job.takeoverMs && !hasGathered) continue
-    job.takesOver = false
+    if (now < since + job.adoptionMs && !hasGathered) continue
+    job.adopts = false
     for (const [name, reports] of job.reports) {
       const results = reports.filter((report) => report.is === 'done')
       for (const { src, term, attempt, is } of reports) {

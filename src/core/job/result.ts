@@ -44,9 +44,9 @@ export function judge({ state }: Round, task: Task, src: NodeId, ref: Ref): 'tak
   return (bookOf(state, src).node?.state ?? 'gone') === 'gone' ? 'wait' : 'take'
 }
 
-/** Of an older term, while it is taken over: unless a later attempt was, or its failure is in the journal. */
+/** Of an older term, while it may be adopted: unless a later attempt was, or its failure is in the journal. */
 export function mayAdopt(task: Task, ref: Ref): boolean {
-  if (!task.job.takesOver || ref.term >= task.job.term || !isOpen(task) || task.withdrawn.has(keyOf(ref))) return false
+  if (!task.job.adopts || ref.term >= task.job.term || !isOpen(task) || task.withdrawn.has(keyOf(ref))) return false
   if (task.charges.some(({ of }) => of !== undefined && keyOf(of) === keyOf(ref))) return false
   for (const { term, attempt } of task.live.values()) if (term > ref.term || (term === ref.term && attempt > ref.attempt)) return false
   return true
@@ -74,7 +74,7 @@ export function commit(round: Round, task: Task, src: NodeId, { term, attempt: n
 export function failed(round: Round, job: Job, event: Event & { is: 'failed' }): void {
   for (const { error, retry, ...ref } of event.tasks) {
     const task = job.tasks.get(ref.task)
-    if (task === undefined && !job.finished.has(ref.task) && job.takesOver && ref.term < job.term)
+    if (task === undefined && !job.finished.has(ref.task) && job.adopts && ref.term < job.term)
       keep(job, event, ref.task, { is: 'failed', error, retry, ...ref })
     else if (task === undefined || !fails(round, task, event.src, ref, error, retry)) round.out.push({ is: 'note', node: event.src, job: job.id, ...ref })
   }

@@ -7,8 +7,8 @@ import type { Cid } from '../cids.ts'
 import type { Node } from '../cluster/members.ts'
 import type { Want } from '../cluster/placement.ts'
 import type { Failure, JobId, Ms, NodeId, Term } from '../kind.ts'
-import type { Names } from './finished.ts'
 import { createHeap, type Heap } from './heap.ts'
+import type { Names } from './names.ts'
 
 export interface State {
   readonly jobs: Map<JobId, Job>
@@ -59,9 +59,9 @@ export interface Job {
   readonly refusals: Map<NodeId, Failure>
   /** Nothing is offered: its journal cannot be written. */
   isHeld: boolean
-  /** After a restart, for a while: what nodes report of older terms is taken over, and nothing is offered. */
-  takesOver: boolean
-  readonly takeoverMs: Ms
+  /** After a restart, for a while: what nodes report of older terms is adopted, and nothing is offered. */
+  adopts: boolean
+  readonly adoptionMs: Ms
   /** What nodes reported of tasks that `coordinate` has not asked for yet, by name. */
   readonly reports: Map<string, Report[]>
   /** Tasks that the coordinator itself waits for, by want. */

@@ -8,7 +8,7 @@ import type { Book, Job, Line, State } from './state.ts'
 export function waitsOf(state: State, job: Job): string | undefined {
   for (const { running } of job.stages.values()) if (running > 0) return undefined
   if (job.isHeld) return 'its journal cannot be written'
-  if (job.takesOver) return 'nodes are asked what they hold of it since the restart'
+  if (job.adopts) return 'nodes are asked what they hold of it since the restart'
   const queued = nodesWith(state, job)
   if (queued > 0) return `its tasks wait their turn on ${queued} ${queued === 1 ? 'node' : 'nodes'}`
   for (const line of job.lines.values()) {

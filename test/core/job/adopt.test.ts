@@ -93,7 +93,7 @@ t.test('a failure that was under way is charged, once, whether its task was aske
   }
 })
 
-t.test('a failure of the journal is not charged again, nor is its attempt adopted; what is heard after the takeover costs nothing', async (t) => {
+t.test('a failure of the journal is not charged again, nor is its attempt adopted; what is heard after adoption costs nothing', async (t) => {
   const charge = { node: 'a', error: { code: 'TASK_FAILED', message: '' }, retry: 'elsewhere' as const, of: { term: 1, attempt: 1 } }
   const desk = restarted({ resumed: { ...nothing, charged: new Map([['s/1', [charge]]]) } })
   desk.task('s/1')
@@ -115,7 +115,7 @@ t.test('of two that hold the same task the later attempt counts', async (t) => {
   t.same([...(desk.taskOf('s/1')?.live.keys() ?? [])], ['1.2'])
 })
 
-t.test('when the takeover is over, what belongs to no task is ended', async (t) => {
+t.test('when adoption is over, what belongs to no task is ended', async (t) => {
   const desk = restarted()
   t.same(desk.beat('a', { held: [held('s/old')] }).cancels, [])
   desk.beat('b')

@@ -113,10 +113,10 @@ t.test('a restarted coordinator goes on, and runs no finished task again', async
   open()
   t.match(await endedInTime(cluster, coordinator, id), { state: 'done', stages: [{ done: 20 }] })
   t.equal(new Set(node.ran).size, 20)
-  t.equal(node.ran.length, 20, 'what ran when it died was taken over, what waited too')
+  t.equal(node.ran.length, 20, 'what ran when it died was adopted, what waited too')
 })
 
-t.test('results that came to nobody are sent again and taken over', async (t) => {
+t.test('results that came to nobody are sent again and adopted', async (t) => {
   const cluster = new Cluster()
   const node = cluster.add({ id: 'a', room: 20, slots: 20 })
   const dir = join(t.testdir(), 'jobs')
@@ -621,7 +621,7 @@ t.test('whoever watches sees a snapshot, each turn of an attempt on request, and
   t.notOk((await few).some(({ is }) => is === 'task'))
 })
 
-/** With time going on: for what waits for the end of a takeover, or of a pause. */
+/** With time going on: for what waits for the end of an adoption, or of a pause. */
 async function endedInTime(cluster: Cluster, coordinator: Coordinator, id: string): Promise<JobView | undefined> {
   await until(() => {
     cluster.now += 1

@@ -1,20 +1,6 @@
-import fc from 'fast-check'
 import t from 'tap'
-import { createNames } from '../../../src/core/job/finished.ts'
 import { fakeCid } from './cluster.ts'
 import { Desk } from './desk.ts'
-
-t.test('a set of names has what was added, and nothing else', async () => {
-  fc.assert(
-    fc.property(fc.array(fc.string(), { maxLength: 500 }), fc.array(fc.string()), (added, others) => {
-      const names = createNames()
-      for (const name of added) names.add(name)
-      const set = new Set(added)
-      return names.size === set.size && added.every((name) => names.has(name)) && others.every((name) => names.has(name) === set.has(name))
-    }),
-    { seed: 7 },
-  )
-})
 
 /** `s/1` was done on `a`, and its result is on disk. */
 function done(makes: string): Desk {
