@@ -7,7 +7,9 @@ import type { Ms } from '../../src/core/kind.ts'
 import type { Log } from '../../src/core/log.ts'
 import type { Queue, QueueChange, QueueInfo, QueueItem, QueueStatus } from '../../src/core/ports.ts'
 import type { Backlog, Claimed } from './backlog.ts'
-import { createIdle } from './idle.ts'
+import { createBatch } from './batch.ts'
+import { createIdle, within } from './idle.ts'
+import { createOutage } from './outage.ts'
 
 export interface BullQueueOptions {
   /** Opened; `closed` with the queue. */
@@ -33,9 +35,6 @@ interface Entry {
   moving: Promise<void> | undefined
 }
 
-/** Between two looks whether a queue that is down can work again, doubled each time. @default 500 (ms), 10_000 (ms) */
-const firstLookMs: Ms = 500
-const lastLookMs: Ms = 10_000
 /** Claims in a row that found nothing, though something waits, before the backlog is looked through. */
 const maxMisses = 3
 /** What does not heed its signal, or a backend that does not answer, is left behind after this. @default 2_000 (ms) */
@@ -49,7 +48,6 @@ export async function createBullQueue({ backlog, limit, wrap, info, log }: BullQ
   const owed: { readonly claimed: Claimed; readonly left: () => void }[] = []
   const listeners = new Set<(change: QueueChange) => void>()
   const moves = new Set<Promise<void>>()
-  let batch: { readonly items: QueueItem[]; readonly done: Promise<void> } | undefined
   let handler: ((item: QueueItem, signal: AbortSignal) => Promise<void>) | undefined
   let slots = 0
   let waiting = 0
@@ -59,10 +57,9 @@ export async function createBullQueue({ backlog, limit, wrap, info, log }: BullQ
   let misses = 0
   let isDraining = false
   let isClosed = false
-  let down: IpdcError | undefined
-  let looking: NodeJS.Timeout | undefined
-  let lookMs = firstLookMs
+  const put = createBatch(backlog.add)
   const idle = createIdle(() => running === 0)
+  const outage = createOutage({ wrap, look: () => track(look()), changed, log })
 
   for (const id of await backlog.recover(new Set())) hold(id, 'waiting')
   let isPaused = waiting > 0
@@ -80,7 +77,7 @@ export async function createBullQueue({ backlog, limit, wrap, info, log }: BullQ
     const known = held.get(item.id)
     if (known?.is === 'waiting' || known?.is === 'running') return 'accepted'
     if (isDraining) return 'full'
-    if (down !== undefined) throw down
+    if (outage.error !== undefined) throw outage.error
     if (known !== undefined) {
       await known.moving?.catch(() => {})
       return add(item)
@@ -93,7 +90,7 @@ export async function createBullQueue({ backlog, limit, wrap, info, log }: BullQ
       await entry.moving
     } catch (error) {
       held.delete(item.id)
-      throw failed(error)
+      throw outage.began(error)
     } finally {
       adding--
     }
@@ -103,23 +100,9 @@ export async function createBullQueue({ backlog, limit, wrap, info, log }: BullQ
     return 'accepted'
   }
 
-  /** What is added in one turn goes in one step. */
-  function put(item: QueueItem): Promise<void> {
-    if (batch === undefined) {
-      const items: QueueItem[] = []
-      const done = Promise.resolve().then(() => {
-        batch = undefined
-        return backlog.add(items)
-      })
-      batch = { items, done }
-    }
-    batch.items.push(item)
-    return batch.done
-  }
-
   // --- out
 
-  const canStart = () => handler !== undefined && !isPaused && !isDraining && down === undefined && running < slots
+  const canStart = () => handler !== undefined && !isPaused && !isDraining && outage.error === undefined && running < slots
   const canClaim = () => canStart() && running + claims < slots && waiting - parked.length - claims > 0
 
   function pump(): void {
@@ -136,7 +119,7 @@ export async function createBullQueue({ backlog, limit, wrap, info, log }: BullQ
       arrived(await backlog.claim())
     } catch (error) {
       claims--
-      failed(error)
+      outage.began(error)
     }
   }
 
@@ -147,7 +130,7 @@ export async function createBullQueue({ backlog, limit, wrap, info, log }: BullQ
       misses = 0
       sort(found)
     } else if (waiting > parked.length + claims && ++misses >= maxMisses) {
-      failed(new Error('something waits that it does not give'))
+      outage.began(new Error('something waits that it does not give'))
     }
     pump()
   }
@@ -191,11 +174,11 @@ export async function createBullQueue({ backlog, limit, wrap, info, log }: BullQ
     if (andClaim) claims++
     let next: Claimed | undefined
     try {
-      if (down !== undefined) throw down
+      if (outage.error !== undefined) throw outage.error
       next = await backlog.leave(claimed, andClaim)
     } catch (error) {
       if (andClaim) claims--
-      if (down === undefined) failed(error)
+      if (outage.error === undefined) outage.began(error)
       if (isClosed) return
       return new Promise((resolve) => owed.push({ claimed, left: () => resolve(forget(claimed.id, entry)) }))
     }
@@ -222,7 +205,7 @@ export async function createBullQueue({ backlog, limit, wrap, info, log }: BullQ
     held.delete(id)
     waiting--
     const claimed = parked.find((one) => one.id === id)
-    if (claimed === undefined) await track(backlog.remove(id)).catch(failed)
+    if (claimed === undefined) await track(backlog.remove(id)).catch(outage.began)
     else {
       parked = parked.filter((one) => one !== claimed)
       await track(leave(claimed, undefined))
@@ -232,42 +215,18 @@ export async function createBullQueue({ backlog, limit, wrap, info, log }: BullQ
 
   // --- down, and up again
 
-  function failed(error: unknown): IpdcError {
-    const wrapped = wrap(error)
-    if (isClosed) return wrapped
-    const isNew = down === undefined
-    down = wrapped
-    if (!isNew) return wrapped
-    log.error({ err: wrapped }, 'the queue takes and gives nothing')
-    tell({ is: 'down', error: toFailure(wrapped) })
-    lookMs = firstLookMs
-    planLook()
-    return wrapped
-  }
-
-  function planLook(): void {
-    looking = setTimeout(() => void track(look()), lookMs)
-    lookMs = Math.min(lastLookMs, lookMs * 2)
-  }
-
   async function look(): Promise<void> {
-    try {
-      await backlog.check()
-      for (let debt = owed[0]; debt !== undefined; debt = owed[0]) {
-        await backlog.leave(debt.claimed, false)
-        debt.left()
-        owed.shift()
-      }
-      await reconcile()
-    } catch (error) {
-      down = wrap(error)
-      if (!isClosed) planLook()
-      return
+    await backlog.check()
+    for (let debt = owed[0]; debt !== undefined; debt = owed[0]) {
+      await backlog.leave(debt.claimed, false)
+      debt.left()
+      owed.shift()
     }
-    down = undefined
-    if (isClosed) return
-    log.info({}, 'the queue works again')
-    tell({ is: 'up' })
+    await reconcile()
+  }
+
+  function changed(status: QueueStatus): void {
+    tell(status)
     pump()
   }
 
@@ -302,7 +261,7 @@ export async function createBullQueue({ backlog, limit, wrap, info, log }: BullQ
     for (const { is, controller } of held.values()) if (is === 'running') controller?.abort()
     await idle.wait(undefined, closeMs)
     isClosed = true
-    clearTimeout(looking)
+    outage.stop()
     for (const { left } of owed.splice(0)) left()
     await within(closeMs, Promise.allSettled([...moves]))
     await within(closeMs, backlog.close()).catch((error) => log.warn({ err: wrap(error) }, 'queue not closed'))
@@ -343,22 +302,13 @@ export async function createBullQueue({ backlog, limit, wrap, info, log }: BullQ
       pump()
     },
     get status(): QueueStatus {
-      return down === undefined ? { is: 'up' } : { is: 'down', error: toFailure(down) }
+      return outage.error === undefined ? { is: 'up' } : { is: 'down', error: toFailure(outage.error) }
     },
     onChange: (listener) => void listeners.add(listener),
     info,
-    failed: (error) => void failed(error),
+    failed: (error) => void outage.began(error),
     close,
   }
 }
 
 const rank = ({ is }: Entry): number => (is === 'running' ? 0 : 1)
-
-/** Resolves when `wait` has, or is too late. */
-async function within(ms: Ms, wait: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms)
-  })
-  await Promise.race([wait, late]).finally(() => clearTimeout(timer))
-}

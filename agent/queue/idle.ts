@@ -1,4 +1,4 @@
-/** Waiting until nothing runs; given up by a signal, or after some time. */
+/** Waits that end: until nothing runs, by a signal, or after some time. */
 import type { Ms } from '../../src/core/kind.ts'
 
 export function createIdle(isIdle: () => boolean) {
@@ -23,4 +23,13 @@ export function createIdle(isIdle: () => boolean) {
       })
     },
   }
+}
+
+/** Resolves when `wait` has, or is too late. */
+export async function within(ms: Ms, wait: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([wait, late]).finally(() => clearTimeout(timer))
 }
