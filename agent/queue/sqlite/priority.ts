@@ -17,5 +17,12 @@ function change(turn: Turn, id: string, to: number, lifo: boolean): void {
   const job = findJob(turn, id)
   if (job === undefined) throw refusal(JOB_MISSING, { id, command: 'changePriority' })
   turn.sql.run('UPDATE job SET prio = ? WHERE n = ?', to, job.n)
+  const held = turn.queue.active.get(id)
+  if (held !== undefined) {
+    held.prio = to
+    turn.sql.undo(() => {
+      held.prio = job.prio
+    })
+  }
   if (job.state === WAIT || job.state === PRIORITIZED) put(turn, job, placeInLine(turn, to, lifo ? 'front' : 'back'))
 }

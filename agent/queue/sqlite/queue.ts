@@ -13,7 +13,7 @@ export interface Lock {
 /** A job that some worker holds. */
 export interface Held {
   readonly n: number
-  readonly prio: number
+  prio: number
   /** Attempts made. */
   readonly made: number
   /** Whether there may be rows of it in `more` and in `log`. */

@@ -30,8 +30,10 @@ for _, key in ipairs(redis.call('KEYS', '*')) do
   elseif left >= 0 then redis.call('DEL', key) end
 end`
 
-/** A process that starts anew looks for stalled jobs at once, and its events begin anew; a server knows both from before. */
+/**
+ * A process that starts anew looks for stalled jobs at once, its events begin anew, and no lock is left; a server knows all that from before.
+ */
 const forget = `
-for _, name in ipairs({ 'stalled-check', 'events' }) do
+for _, name in ipairs({ 'stalled-check', 'events', 'lock' }) do
   for _, key in ipairs(redis.call('KEYS', '*:' .. name)) do redis.call('DEL', key) end
 end`
