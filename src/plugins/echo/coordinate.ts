@@ -1,4 +1,4 @@
-/** As many tasks as asked for; the root says how many came back. */
+/** As many tasks as asked for, made as nodes have room for them; the root says how many came back. */
 import type { Coordinate } from '../../core/kind.ts'
 import type { Job, Result, Task } from './task.ts'
 
@@ -9,6 +9,6 @@ export const coordinate: Coordinate<Job, Task, Result> = async (job, ctx) => {
   return ctx.store.addBytes(new TextEncoder().encode(`${done}\n`), 'count')
 }
 
-function* numbered({ tasks, waitMs }: Job): Iterable<Task> {
+async function* numbered({ tasks, waitMs }: Job): AsyncIterable<Task> {
   for (let number = 0; number < tasks; number++) yield { number, waitMs }
 }
