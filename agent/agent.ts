@@ -4,7 +4,6 @@
  */
 import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
-import type { NodeStatus } from '../src/core/client/api.ts'
 import { socketOf } from '../src/core/client/home.ts'
 import { createMembers } from '../src/core/cluster/members.ts'
 import { type Coordinator, createCoordinator } from '../src/core/job/coordinator.ts'
@@ -22,8 +21,6 @@ import { plugins } from '../src/plugins/index.ts'
 import { createAir } from './air.ts'
 import { createAsking } from './asking.ts'
 import { openBase } from './base.ts'
-import { createBeats } from './beats.ts'
-import { type Capacity, createCapacity } from './capacity.ts'
 import { createCheck } from './check.ts'
 import { startCompanions } from './companions.ts'
 import { openConnection } from './connection.ts'
@@ -32,34 +29,21 @@ import { jobRoutes } from './control/job-routes.ts'
 import { queueRoutes } from './control/queue-routes.ts'
 import { listen } from './control/server.ts'
 import { storeRoutes, uploadPin } from './control/store-routes.ts'
-import { createInterest } from './credits.ts'
-import { createDesk } from './desk.ts'
-import { createExecutor } from './executor.ts'
 import type { Start } from './flags.ts'
 import { watchHealth } from './health.ts'
-import { createTable } from './held.ts'
-import { createThreads } from './hosts/thread.ts'
 import { createIdleness } from './idleness.ts'
-import { createIntake } from './intake.ts'
 import { createJobStore } from './job-store.ts'
-import { openJobs, resultPin } from './jobs.ts'
+import { resultPin } from './jobs.ts'
 import { createLoop } from './loop.ts'
-import { openMeter } from './meter.ts'
 import { createNeighbours } from './neighbours.ts'
 import { createOrders } from './orders.ts'
-import { maxResults, openOutbox } from './outbox.ts'
-import { createPlaces } from './places.ts'
 import { createPresence } from './presence.ts'
-import { createProgress } from './progress.ts'
-import { openQueue } from './queue/open.ts'
 import { createReading } from './reading.ts'
-import { openRecovery } from './recovery.ts'
 import { createRenewal } from './renewal.ts'
-import { createRoom, mostPerSlot } from './room.ts'
 import { createRoute } from './route.ts'
-import { createSender } from './sender.ts'
 import { version } from './version.ts'
 import { createViews } from './views.ts'
+import { openWork } from './work.ts'
 
 /** For the last words to reach the broker. @default 1_000 (ms) */
 const farewellMs = 1_000
@@ -100,13 +84,13 @@ async function build(
   takeDown: () => Promise<void>,
 ): Promise<Agent> {
   const base = await openBase({ path, name: config.name, isThrowAway: companions !== undefined, wall: clock.wall(), undo })
-  const { home, boot, membership, name, states } = base
+  const { home, boot, membership, name } = base
   const { domain, identity } = membership
   const self = identity.id
   const stopping = new AbortController()
 
   // --- what it stands on
-  const health = watchHealth(() => table.size > 0 || coordinator.openJobs > 0)
+  const health = watchHealth(() => work.table.size > 0 || coordinator.openJobs > 0)
   undo.push(() => health.stop())
   const store = await createEmbeddedStore({ path: join(home, 'store'), limit: config.store.limit, log: log.child({ room: 'store' }) })
   undo.push(() => store.close())
@@ -123,48 +107,29 @@ async function build(
   const sealer = createSealer({ domain, identity, boot, wall: clock.wall, bootOf: (node) => members.get(node)?.boot })
   const opener = createOpener({ domain, self, boot, wall: clock.wall, keyOf, certificates })
 
-  // --- what it holds of others' work
+  // --- the work of others
   // Companions share this machine's processors with us.
   const slots = config.slots ?? Math.max(1, Math.round(availableParallelism() / (1 + (companions ?? 0))))
-  const room = createRoom()
-  const queue = await openQueue({ config: config.queue, home, node: self, limit: mostPerSlot * slots, log: log.child({ room: 'queue' }) })
-  undo.push(() => queue.close())
-  const table = createTable(clock.now)
-  const interest = createInterest()
-  const meter = openMeter({ paths: [home], clock })
-  const capacity: Capacity = createCapacity({
-    given: slots,
-    cores: availableParallelism(),
-    home,
-    meter,
-    queue,
-    outbox: {
-      get size() {
-        return outbox.size
-      },
-      limit: maxResults,
-    },
-    clock,
-    log,
-    changed() {
-      queue.resize(capacity.slots)
-      beats.tellAllRoom()
-      void presence.announce()
-    },
-    looked: () => void desk.tidy(),
-  })
-  undo.push(() => capacity.stop())
-  const places = createPlaces({ queue, table, interest, room, capacity, clock, tell: (id) => beats.tellRoom(id) })
-  undo.push(() => places.stop())
-  const { free } = places
   const loop = createLoop({ self, boot, wall: clock.wall, hear: (message) => hear(message) })
   undo.push(() => loop.stop())
-  const sender = createSender({ domain: domain.id, broker, sealer, free, loop, holdsMore: (id) => table.count(id) > 1, now: clock.now, log })
-  const outbox = await openOutbox({ path: join(home, 'outbox.log'), sender, log })
-  undo.push(() => outbox.close())
-  const jobs = await openJobs({ store, states, clock, log, isIdle: () => table.size === 0 && coordinator.openJobs === 0 })
-  undo.push(() => jobs.stop())
-  await jobs.sweep()
+  const work = await openWork({
+    config,
+    base,
+    slots,
+    kinds,
+    store,
+    broker,
+    sealer,
+    loop,
+    check: createCheck({ policy: config.policy, self, domain, keyOf, clock }),
+    reader: (node) => reading.fetcher(node).reader,
+    isCoordinating: () => coordinator.openJobs > 0,
+    changed: () => void presence.announce(),
+    clock,
+    log,
+    undo,
+  })
+  const { queue, capacity, sender, beats, desk, status } = work
 
   // --- our own jobs
   const reading = createReading({ store, members, membership, clock, log, held: (cid) => coordinator.holders(cid) })
@@ -183,62 +148,7 @@ async function build(
   })
   undo.push(() => coordinator.close())
 
-  // --- the work of others
-  const check = createCheck({ policy: config.policy, self, domain, keyOf, clock })
-  const intake = createIntake({
-    table,
-    queue,
-    outbox,
-    jobs,
-    sender,
-    boot,
-    kinds,
-    clock,
-    log,
-    check,
-    closed: () => (capacity.slots === 0 ? capacity.reason : undefined),
-  })
-  const beats = createBeats({ table, queue, outbox, jobs, interest, sender, boot, free, decided: () => recovery.look(), clock, log })
-  const recovery = await openRecovery({ queue, table, jobs, tell: beats.beat, end: beats.end, clock, log })
-  undo.push(() => recovery.stop())
-  const desk = createDesk({ queue, table, capacity, end: beats.end, clock, log })
-  const hosts = createThreads()
-  undo.push(() => hosts.close())
-  const progress = createProgress({ domain: domain.id, broker, sealer, log })
-  undo.push(() => progress.stop())
-  const reader = (coordinator: string) => reading.fetcher(coordinator).reader
-  const executor = createExecutor({
-    self,
-    queue,
-    table,
-    slots,
-    hosts,
-    kinds,
-    outbox,
-    sender,
-    store,
-    clock,
-    log,
-    scratch: base.scratch,
-    states,
-    reader,
-    took: room.took,
-    progress: progress.tell,
-    settled(id) {
-      progress.forget(id)
-      places.freed()
-      jobs.collect()
-    },
-  })
-
   // --- how others reach us
-  const status = (): NodeStatus => {
-    const { reason } = capacity
-    const { use } = config.queue
-    const { waiting, running, limit } = queue.size
-    const full = waiting + running >= places.room ? 'full' : undefined
-    return { node: self, now: capacity.slots, slots, reason: reason ?? full, queue: { use, waiting, running, limit } }
-  }
   const asking = createAsking({ members, membership, clock })
   const gateway = await createGateway({
     store,
@@ -261,7 +171,7 @@ async function build(
     slots,
     now: capacity.slots,
     ...(capacity.reason === undefined ? {} : { reason: capacity.reason }),
-    room: places.room,
+    room: work.places.room,
     kinds: plugins.map(labelOf),
     labels: [...config.labels],
     engines: [],
@@ -284,7 +194,7 @@ async function build(
     },
   })
   undo.push(() => neighbours.stop())
-  const route = createRoute({ intake, beats, coordinator, interested: (id, what) => interest.touch(id, clock.now(), what), log })
+  const route = createRoute({ intake: work.intake, beats, coordinator, interested: (id, what) => work.interest.touch(id, clock.now(), what), log })
   const hear = async (message: Message) => {
     health.count(message.type)
     neighbours.hear(message)
@@ -304,18 +214,11 @@ async function build(
   if (coordinator.openJobs === 0) await store.unpin(uploadPin)
   await air.start()
   broker.onStatus(({ is }) => coordinator.wireChanged(is === 'up'))
-  await capacity.start()
-  executor.start()
-  queue.resize(capacity.slots)
-  queue.onChange((change) => {
-    if (change.is === 'lost') beats.lost(change.ids)
-    capacity.refresh()
-  })
+  await work.start()
   neighbours.start()
   await presence.start()
   renewal.start()
-  beats.start()
-  await recovery.start()
+  await work.tell()
   undo.push(async () => {
     beats.stop()
     await sender.flush(AbortSignal.timeout(farewellMs))
@@ -346,7 +249,7 @@ async function build(
     fetchedBytes: () => reading.fetchedBytes,
     queue,
     store,
-    outbox,
+    outbox: work.outbox,
     health,
     refused: opener.refused,
     sent: sender.sent,
@@ -374,10 +277,9 @@ async function build(
     node: self,
     url: connection.url,
     async stop(hurry) {
-      capacity.drain()
-      intake.drain()
+      const drained = work.drain(hurry)
       await presence.announce(AbortSignal.timeout(farewellMs))
-      await queue.drain(hurry)
+      await drained
       stopping.abort()
       await takeDown()
       log.info({}, 'agent stopped')
