@@ -104,7 +104,12 @@ async function build(
     const member = members.get(node)
     return member === undefined ? undefined : certificates(member.certificate, clock.wall()).publicKey
   }
-  const sealer = createSealer({ domain, identity, boot, wall: clock.wall, bootOf: (node) => members.get(node)?.boot })
+  /** What a node says may come before its presence does. */
+  const bootOf = (node: string) => {
+    const member = members.get(node)
+    return member && Math.max(member.boot, opener.bootOf(node) ?? 0)
+  }
+  const sealer = createSealer({ domain, identity, boot, wall: clock.wall, bootOf })
   const opener = createOpener({ domain, self, boot, wall: clock.wall, keyOf, certificates })
 
   // --- the work of others
@@ -171,7 +176,7 @@ async function build(
     slots,
     now: capacity.slots,
     ...(capacity.reason === undefined ? {} : { reason: capacity.reason }),
-    room: work.places.room,
+    room: work.room,
     kinds: plugins.map(labelOf),
     labels: [...config.labels],
     engines: [],

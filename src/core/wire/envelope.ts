@@ -47,7 +47,7 @@ export interface SealerOptions {
   readonly boot: number
   /** Wall clock, ms. */
   readonly wall: () => number
-  /** The start of another node, as its presence told. */
+  /** The newest start of another node that was heard of; undefined where there was no presence of it. */
   readonly bootOf: (node: NodeId) => number | undefined
 }
 
@@ -103,6 +103,8 @@ export interface OpenerOptions {
 export interface Opener {
   /** @throws Refused */
   open(topic: string, bytes: Uint8Array): Message
+  /** The newest start of a node that a message, other than presence, was heard of. */
+  bootOf(node: NodeId): number | undefined
   /** Messages refused, by reason. */
   readonly refused: Readonly<Record<string, number>>
 }
@@ -126,6 +128,7 @@ export function createOpener(options: OpenerOptions): Opener {
 
   return {
     refused,
+    bootOf: replay.bootOf,
     open(topic, bytes) {
       try {
         return open(topic, bytes)

@@ -20,6 +20,8 @@ export type Heard =
 export interface Replay {
   /** Notes the message as heard. */
   hear(src: NodeId, boot: number, seq: number): Heard
+  /** The newest start that was heard of a sender. */
+  bootOf(src: NodeId): number | undefined
   readonly size: number
 }
 
@@ -63,6 +65,7 @@ export function createReplay(limit = maxSenders): Replay {
       senders.set(src, sender)
       return 'fresh'
     },
+    bootOf: (src) => senders.get(src)?.boot,
     get size() {
       return senders.size
     },

@@ -252,6 +252,17 @@ t.test('what was heard before a restart is not heard after it, though no window 
   t.equal(restarted.open(inbox, informed.seal('job.close', close)).type, 'job.close')
 })
 
+t.test('the newest start of a sender is known, from whatever it said', async (t) => {
+  const { opener, sealer } = wire()
+  t.equal(opener.bootOf(peer.id), undefined)
+  opener.open(inbox, sealer.seal('job.close', close))
+  t.equal(opener.bootOf(peer.id), 7)
+  opener.open(inbox, altered({ boot: 9 }))
+  t.equal(opener.bootOf(peer.id), 9)
+  reasonOf(() => opener.open(inbox, altered({ boot: 8, seq: 2000 })))
+  t.equal(opener.bootOf(peer.id), 9)
+})
+
 t.test('nothing is sealed for a node that was not heard of', async (t) => {
   t.throws(() => wire().sealer.seal('job.close', { ...close, dst: stranger.id }), { code: 'UNREACHABLE' })
 })
