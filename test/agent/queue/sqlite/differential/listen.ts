@@ -5,8 +5,8 @@ export interface Listening {
   readonly heard: Event[]
   /** Waits until that many events came. */
   upTo(count: number): Promise<void>
-  /** Another one, that goes on from the beginning of a new stream. */
-  anew(): Promise<Listening>
+  /** Another one, that goes on from the beginning of a new stream. Of the old, what came in its very last moment may have been heard or not: so many count. */
+  anew(count: number): Promise<Listening>
   close(): Promise<void>
 }
 
@@ -37,8 +37,9 @@ export function listen(side: Side, heard: Event[] = []): Listening {
         })
       }
     },
-    async anew() {
+    async anew(count) {
       await events.close()
+      heard.splice(count)
       return listen(side, heard)
     },
     close: () => events.close(),

@@ -16,7 +16,13 @@ export interface Difference {
 
 let count = 0
 
-export async function differenceOf(left: Open, right: Open, { setup, commands }: Sequence): Promise<Difference | undefined> {
+/** `hears` is told what each command gave, on both sides the same. */
+export async function differenceOf(
+  left: Open,
+  right: Open,
+  { setup, commands }: Sequence,
+  hears: (result: unknown) => void = () => {},
+): Promise<Difference | undefined> {
   const clock = fakeDate()
   const name = `q${++count}`
   const stores: Store[] = []
@@ -28,6 +34,7 @@ export async function differenceOf(left: Open, right: Open, { setup, commands }:
       clock.now += 1
       const [a, b] = await both(players, clock, (player) => player.play(command))
       if (!same(a, b)) return { at, command, what: 'result', left: plain(a), right: plain(b) }
+      hears(plain(a))
       const [c, d] = await both(players, clock, (player) => player.look())
       if (!same(c, d)) return { at, command, what: 'states', left: plain(c), right: plain(d) }
     }

@@ -249,7 +249,7 @@ export function createPlayer(store: Store, name: string, clock: { now: number },
 
   async function again(): Promise<void> {
     for (const id of jobs.keys()) jobs.set(id, await held(id))
-    if (listener !== undefined) listener = await listener.anew()
+    if (listener !== undefined) listener = await listener.anew(gone.length)
   }
 
   async function extend(id: string, token: string, ms: number): Promise<number> {
@@ -270,10 +270,10 @@ export function createPlayer(store: Store, name: string, clock: { now: number },
     try {
       await side.queue.obliterate({ force, count })
     } finally {
-      if ((await side.events()).length < before.length) {
+      if ((await side.events()).length <= before.length) {
         gone.push(...before)
         // What comes within the same millisecond has an id that is not after the last one of the stream that went.
-        listener = await listener?.anew()
+        listener = await listener?.anew(gone.length)
       }
     }
   }
