@@ -22,11 +22,15 @@ export interface RecoveryOptions {
   readonly tell: (coordinator: NodeId) => void
   /** Gives an attempt up, and says so. */
   readonly end: (held: Held) => Promise<void>
+  /** All is decided: there is room again. */
+  readonly decided: () => void
   readonly clock: Clock
   readonly log: Log
 }
 
 export interface Recovery {
+  /** Something is not decided yet. Till then this node asks for nothing more: what is new would come between. */
+  readonly isOpen: boolean
   /** On the air: from now on coordinators can answer. */
   start(): Promise<void>
   /** Something was granted, or is not held any more. */
@@ -35,7 +39,7 @@ export interface Recovery {
 }
 
 /** Reads all that the queue holds. */
-export async function openRecovery({ queue, table, jobs, tell, end, clock, log }: RecoveryOptions): Promise<Recovery> {
+export async function openRecovery({ queue, table, jobs, tell, end, decided, clock, log }: RecoveryOptions): Promise<Recovery> {
   const found: Held[] = []
   let timer: NodeJS.Timeout | undefined
   let isOver = false
@@ -55,24 +59,25 @@ export async function openRecovery({ queue, table, jobs, tell, end, clock, log }
   }
   if (found.length > 0) log.info({ held: found.length, coordinators: [...table.coordinators()] }, 'the queue still holds attempts')
 
-  const isOpen = (held: Held) => held.asks && table.get(held.id) === held
+  const asks = (held: Held) => held.asks && table.get(held.id) === held
 
   const finish = async () => {
     isOver = true
     clearTimeout(timer)
     await queue.resume()
     if (found.length === 0) return
-    const granted = found.filter(({ asks }) => !asks).length
+    const granted = found.filter((held) => !held.asks).length
     log.info({ held: found.length, granted, dropped: found.length - granted }, 'what the queue held is decided')
     found.length = 0
+    decided()
   }
 
   const look = () => {
-    if (timer !== undefined && !isOver && !found.some(isOpen)) void finish()
+    if (timer !== undefined && !isOver && !found.some(asks)) void finish()
   }
 
   const expire = async () => {
-    for (const held of found.filter(isOpen)) {
+    for (const held of found.filter(asks)) {
       log.warn({ job: held.job, task: held.task, attempt: held.attempt, coordinator: held.coordinator }, 'no word of its coordinator: dropped')
       await end(held)
     }
@@ -80,6 +85,9 @@ export async function openRecovery({ queue, table, jobs, tell, end, clock, log }
   }
 
   return {
+    get isOpen() {
+      return found.length > 0
+    },
     async start() {
       if (found.length === 0) return finish()
       for (const held of found) if (held.asks) held.until = clock.now() + graceMs

@@ -99,15 +99,14 @@ export async function openWork({
     log,
     changed() {
       queue.resize(capacity.slots)
-      beats.tellAllRoom()
-      changed()
+      tellRoom()
     },
     looked: () => void desk.tidy(),
   })
   undo.push(() => capacity.stop())
   const places = createPlaces({ queue, table, interest, room, capacity, clock, tell: (id) => beats.tellRoom(id) })
   undo.push(() => places.stop())
-  const { free } = places
+  const free = (coordinator: NodeId) => (recovery.isOpen ? 0 : places.free(coordinator))
 
   // --- what is said of it, and kept
   const sender = createSender({ domain, broker, sealer, free, loop, holdsMore: (id) => table.count(id) > 1, now: clock.now, log })
@@ -121,7 +120,11 @@ export async function openWork({
   const closed = () => (capacity.slots === 0 ? capacity.reason : undefined)
   const intake = createIntake({ table, queue, outbox, jobs, sender, boot, kinds, clock, log, check, closed })
   const beats = createBeats({ table, queue, outbox, jobs, interest, sender, boot, free, decided: () => recovery.look(), clock, log })
-  const recovery = await openRecovery({ queue, table, jobs, tell: beats.beat, end: beats.end, clock, log })
+  const tellRoom = () => {
+    beats.tellAllRoom()
+    changed()
+  }
+  const recovery = await openRecovery({ queue, table, jobs, tell: beats.beat, end: beats.end, decided: tellRoom, clock, log })
   undo.push(() => recovery.stop())
   const desk = createDesk({ queue, table, capacity, end: beats.end, clock, log })
   const hosts = createThreads()
@@ -157,12 +160,15 @@ export async function openWork({
     table,
     interest,
     capacity,
-    places,
     sender,
     outbox,
     intake,
     beats,
     desk,
+    /** Tasks that it takes at once, waiting and running. */
+    get room() {
+      return recovery.isOpen ? 0 : places.room
+    },
     status(): NodeStatus {
       const { use } = config.queue
       const { waiting, running, limit } = queue.size

@@ -17,9 +17,19 @@ async function open(t: Test, tasks: readonly string[] = ['a', 'b', 'c'], damaged
   await queue.pause()
   for (const task of tasks) await queue.add({ id: idOf(offerOf(peer.id, task)), data: pack(offerOf(peer.id, task)) })
   for (const id of damaged) await queue.add({ id, data: bytes('no offer') })
+  const decided: boolean[] = []
   const beats = createBeats({ table, queue, outbox, jobs, interest, sender, boot, free, decided: () => recovery.look(), clock, log: silent })
   t.teardown(() => beats.stop())
-  const recovery = await openRecovery({ queue, table, jobs, tell: beats.beat, end: beats.end, clock, log: silent })
+  const recovery = await openRecovery({
+    queue,
+    table,
+    jobs,
+    tell: beats.beat,
+    end: beats.end,
+    decided: () => void decided.push(recovery.isOpen),
+    clock,
+    log: silent,
+  })
   t.teardown(() => recovery.stop())
   const begun: string[] = []
   queue.take(async ({ id }) => void begun.push(id), 10)
@@ -33,11 +43,12 @@ async function open(t: Test, tasks: readonly string[] = ['a', 'b', 'c'], damaged
   const cancel = (task: string) =>
     beats.cancelled({ ...from, src: peer.id, type: 'task.cancel', body: { tasks: [{ task: `map/${task}`, attempt: 1, term: 1 }], why: 'planned' } })
   const close = () => beats.closed({ ...from, src: peer.id, type: 'job.close', body: { how: 'done' } })
-  return { ...rooms, beats, recovery, peer, begun, ref, grant, cancel, close, id: (task: string) => idOf(offerOf(peer.id, task)) }
+  return { ...rooms, beats, recovery, decided, peer, begun, ref, grant, cancel, close, id: (task: string) => idOf(offerOf(peer.id, task)) }
 }
 
 t.test('what the queue held is told, and starts when all of it is granted', async (t) => {
-  const { recovery, peer, begun, ref, grant, sender, id } = await open(t)
+  const { recovery, decided, peer, begun, ref, grant, sender, id } = await open(t)
+  t.equal(recovery.isOpen, true)
   await recovery.start()
   await sender.flush()
   t.match(await peer.until('node.beat'), [{ body: { held: ['a', 'b', 'c'].map((task) => ({ ...ref(task), is: 'waiting' })) } }])
@@ -47,6 +58,7 @@ t.test('what the queue held is told, and starts when all of it is granted', asyn
   grant(['c'])
   await turn()
   t.same(begun, ['a', 'b', 'c'].map(id))
+  t.same(decided, [false], 'said once, when new work may come')
 })
 
 t.test('what its coordinator does not want is dropped, and the rest goes on', async (t) => {
