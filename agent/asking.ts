@@ -52,7 +52,7 @@ const Done = v.object({ dropped: count })
 
 export interface AskingOptions {
   readonly members: Pick<Members, 'get'>
-  readonly membership: Membership
+  readonly membership: Pick<Membership, 'domain' | 'identity' | 'certificate'>
   readonly clock: Clock
 }
 
