@@ -36,7 +36,11 @@ export interface SqliteBackendFactory extends BackendFactory<IQueueBackend, unkn
  * @throws SqliteQueueError IN_USE, READ_ONLY, DISK_FULL, IO
  */
 export function createSqliteBackend(options: SqliteQueueOptions): SqliteBackendFactory {
-  const store = openStore(options)
+  return backendsOn(openStore(options))
+}
+
+/** The same on a file that is open. */
+export function backendsOn(store: Store): SqliteBackendFactory {
   const factory: BackendFactory<IQueueBackend, unknown> = (name, opts, { withBlockingConnection = false } = {}) => {
     const backendOptions = opts as BackendOptions
     return createBackend({ store, name, options: backendOptions, isWorker: withBlockingConnection, isOwned: true })

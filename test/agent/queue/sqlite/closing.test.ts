@@ -78,6 +78,25 @@ t.test('the file closed below them, workers and listeners are quiet, and closing
   t.same(errors, [])
 })
 
+t.test('a job that ends after its worker was closed by force changes nothing', async (t) => {
+  const { Queue, Worker } = open(t)
+  const queue = new Queue('tasks', { connection: {} })
+  const begun = Promise.withResolvers<void>()
+  const go = Promise.withResolvers<void>()
+  const process = async () => {
+    begun.resolve()
+    await go.promise
+  }
+  const worker = new Worker('tasks', process, { connection: {} })
+  const job = await queue.add('x', {})
+  await begun.promise
+  await worker.close(true)
+  go.resolve()
+  await turn()
+  await turn()
+  t.equal(await job.getState(), 'active')
+})
+
 t.test('disconnect ends the read under way, not the next', async (t) => {
   const { backend } = open(t)
   const one = backend('tasks')
