@@ -14,6 +14,7 @@ export interface Checkpoint {
   run(): Promise<void>
 }
 
+/** `wal` tells what the log holds; the syncs are of the same file. */
 export function createCheckpoint(db: DatabaseSync, wal: Wal, syncs: Syncs): Checkpoint {
   let stage: Checkpoint['stage'] = 'none'
 

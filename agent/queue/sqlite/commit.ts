@@ -17,8 +17,10 @@ export interface Waiting {
 
 /** Operations that were committed together, to be settled once that is allowed. */
 export interface Batch {
-  /** Whether pages were changed: only then there is something to sync. */
-  readonly wrote: boolean
+  /** Rows, or so: with 0 there is nothing to sync. */
+  readonly changes: number
+  /** An operation was undone that had written: it may have left frames in the log. */
+  readonly hasUndone: boolean
   settle(): void
   /** Committed, so its effects are true in this process; but the disk may not have it, so its promises are rejected. */
   doubt(reason: unknown): void
@@ -32,6 +34,7 @@ export interface Committer {
 interface Done {
   readonly waiting: Waiting
   readonly doings: Doings
+  readonly isUndone: boolean
   readonly outcome: { is: 'value'; value: unknown } | { is: 'thrown'; reason: unknown }
 }
 
@@ -56,7 +59,7 @@ export function createCommitter(db: DatabaseSync, desk: Desk, { named, failed }:
 
   /** Most operations that throw have written nothing, and a lone one has the transaction for itself: neither needs a savepoint. */
   const runOne = (waiting: Waiting, isAlone: boolean): Done => {
-    const doings: Doings = { after: [], undo: [], wrote: false }
+    const doings: Doings = { after: [], undo: [], changes: 0 }
     let isSaved = false
     const beforeWrite = () => {
       if (!isAlone) save()
@@ -65,7 +68,7 @@ export function createCommitter(db: DatabaseSync, desk: Desk, { named, failed }:
     try {
       const value = desk.during(doings, waiting.operation, beforeWrite)
       if (isSaved && !isAlone) keep()
-      return { waiting, doings, outcome: { is: 'value', value } }
+      return { waiting, doings, isUndone: false, outcome: { is: 'value', value } }
     } catch (reason) {
       if (isSaved && db.isTransaction) {
         if (isAlone) {
@@ -77,7 +80,7 @@ export function createCommitter(db: DatabaseSync, desk: Desk, { named, failed }:
         }
       }
       undoInMemory(doings)
-      return { waiting, doings, outcome: { is: 'thrown', reason: named(reason) } }
+      return { waiting, doings, isUndone: isSaved, outcome: { is: 'thrown', reason: named(reason) } }
     }
   }
 
@@ -118,14 +121,15 @@ function batchOf(done: readonly Done[]): Batch {
     }
   }
   return {
-    wrote: done.some(({ doings }) => doings.wrote),
+    changes: done.reduce((sum, { doings }) => sum + doings.changes, 0),
+    hasUndone: done.some(({ isUndone }) => isUndone),
     settle: () => tell((waiting, value) => waiting.resolve(value)),
     doubt: (reason) => tell((waiting) => waiting.reject(reason)),
   }
 }
 
 function undoInMemory(doings: Doings): void {
-  doings.wrote = false
+  doings.changes = 0
   doings.after.length = 0
   for (const effect of doings.undo.splice(0).reverse()) alone(effect)
 }

@@ -8,10 +8,9 @@ import { type Batch, createCommitter, type Waiting } from './commit.ts'
 import { SqliteQueueError } from './errors.ts'
 import { fileError } from './failure.ts'
 import type { Notice } from './notice.ts'
-import { type Disk, openDatabase } from './open.ts'
+import { applicationId, type Disk, openDatabase } from './open.ts'
 import { createDesk, type Row, type Sql } from './sql.ts'
 import { createSyncs } from './sync.ts'
-import { createWal } from './wal.ts'
 
 export type { Notice, Row, Sql }
 
@@ -25,11 +24,8 @@ const againMs = 1_000
 const maxOverdue = 8
 /** Operations that may wait. @default 65_536 */
 const maxWaiting = 65_536
-/** Commits between two looks at the length of the log. @default 4 */
-const lookEvery = 4
-
-/** Marks the file as a queue of ours: 'bmqs'. */
-const applicationId = 0x626d7173
+/** Rows changed between two looks at the length of the log. @default 64 */
+const lookEvery = 64
 
 // At load: a test that fakes timers must not stop a queue.
 const { setImmediate, setTimeout, clearTimeout } = globalThis
@@ -45,8 +41,8 @@ export interface FileOptions {
   readonly pageSize?: number
   /** Memory for pages. @default 512 (KiB) */
   readonly cacheKilobytes?: number
-  /** A log that is longer is emptied into the database. @default 1_048_576 (bytes) */
-  readonly maxLogBytes?: number
+  /** A log that is longer is emptied into the database, which holds the event loop for a few milliseconds. @default 1_024 (pages) */
+  readonly maxLogPages?: number
   /** Recovery, in the first transaction. */
   readonly opened?: (sql: Sql) => void
   readonly onNotice?: (notice: Notice) => void
@@ -66,7 +62,7 @@ export interface QueueFile {
 
 /** @throws SqliteQueueError (IN_USE, NOT_SUPPORTED, READ_ONLY, DISK_FULL, CORRUPT, IO) */
 export function openFile(options: FileOptions): QueueFile {
-  const { path, durability = 'normal', schema, pageSize = 1024, cacheKilobytes = 512, maxLogBytes = 1024 * 1024, opened, onNotice = () => {} } = options
+  const { path, durability = 'normal', schema, pageSize = 1024, cacheKilobytes = 512, maxLogPages = 1024, opened, onNotice = () => {} } = options
   const { db, disk } = openDatabase({ path, pageSize, cacheKilobytes, onNotice })
   const durable = disk && openDurable(disk)
   const committer = createCommitter(db, createDesk(db), { failed, named })
@@ -77,15 +73,14 @@ export function openFile(options: FileOptions): QueueFile {
   /** The next commit writes the head of the log. With synchronous=NORMAL SQLite would sync it, on the event loop. */
   let isLogNew = true
   let timer: NodeJS.Timeout | undefined
-  let commits = 0
-  let emptyAtBytes = maxLogBytes
+  let unseenChanges = 0
+  let emptyAtPages = maxLogPages
   let isFailing = false
   let closing: Promise<void> | undefined
 
   function openDurable(of: Disk) {
-    const wal = createWal(of.log, of.pageSize)
-    const syncs = createSyncs(of, wal, (cause) => onNotice({ is: 'mended', path, cause }))
-    return { wal, syncs, checkpoint: createCheckpoint(db, wal, syncs) }
+    const syncs = createSyncs(of, (cause) => onNotice({ is: 'mended', path, cause }))
+    return { wal: of.wal, syncs, checkpoint: createCheckpoint(db, of.wal, syncs) }
   }
 
   const schedule = () => {
@@ -97,7 +92,7 @@ export function openFile(options: FileOptions): QueueFile {
   const flush = () => {
     isScheduled = false
     if (underWay !== undefined || queue.length === 0) return
-    if (durable && (durable.syncs.hasFailed || durable.checkpoint.stage !== 'none' || durable.wal.bytes > maxOverdue * maxLogBytes)) return hold(mend())
+    if (durable && (durable.syncs.hasFailed || durable.checkpoint.stage !== 'none' || durable.wal.frames > maxOverdue * maxLogPages)) return hold(mend())
     const batch = committer.commit(queue)
     if (batch !== undefined) committed(batch)
     schedule()
@@ -110,7 +105,8 @@ export function openFile(options: FileOptions): QueueFile {
   }
 
   const committed = (batch: Batch) => {
-    if (!durable || !batch.wrote) return batch.settle()
+    if (durable && batch.hasUndone) durable.wal.cut()
+    if (!durable || batch.changes === 0) return batch.settle()
     const { wal, syncs } = durable
     logHasFrames()
     syncs.wrote()
@@ -120,9 +116,12 @@ export function openFile(options: FileOptions): QueueFile {
       batch.settle()
       syncSoon(syncMs)
     }
-    commits += 1
-    if (commits % lookEvery === 0) wal.look()
-    if (wal.bytes > emptyAtBytes) hold(emptyLog())
+    unseenChanges += batch.changes
+    if (unseenChanges >= lookEvery) {
+      unseenChanges = 0
+      wal.look()
+    }
+    if (wal.frames > emptyAtPages) hold(emptyLog())
   }
 
   /** No commit before this is done. */
@@ -139,14 +138,14 @@ export function openFile(options: FileOptions): QueueFile {
     if (!durable) return
     try {
       await durable.checkpoint.run()
-      emptyAtBytes = maxLogBytes
+      emptyAtPages = maxLogPages
       if (durable.wal.frames === 0 && !isLogNew) {
         isLogNew = true
         db.exec('PRAGMA synchronous=OFF')
       }
       recovered()
     } catch (cause) {
-      emptyAtBytes = durable.wal.bytes + maxLogBytes / 4
+      emptyAtPages = durable.wal.frames + maxLogPages / 4
       throw trouble(cause)
     }
   }
@@ -201,17 +200,12 @@ export function openFile(options: FileOptions): QueueFile {
   }
 
   const migrate = (sql: Sql) => {
-    const { id, version, tables } = sql.get(
-      'SELECT (SELECT application_id FROM pragma_application_id) AS id, user_version AS version, (SELECT count(*) FROM sqlite_schema) AS tables FROM pragma_user_version',
-    ) as { id: number; version: number; tables: number }
-    if (id !== applicationId && (id !== 0 || tables > 0)) {
-      throw new SqliteQueueError('NOT_SUPPORTED', `${path} is a database of something else, not a queue`, { hint: 'Choose another path' })
-    }
+    const version = Number(sql.get('SELECT user_version FROM pragma_user_version')?.user_version)
     if (version > schema.length) {
       const hint = 'Update this program, or choose another path'
       throw new SqliteQueueError('NOT_SUPPORTED', `The queue file ${path} was made by a newer version (${version}; this one knows ${schema.length})`, { hint })
     }
-    if (id !== applicationId) sql.run(`PRAGMA application_id=${applicationId}`)
+    if (version === 0) sql.run(`PRAGMA application_id=${applicationId}`)
     for (const migration of schema.slice(version)) db.exec(migration)
     if (version < schema.length) sql.run(`PRAGMA user_version=${schema.length}`)
     opened?.(sql)
@@ -232,6 +226,8 @@ export function openFile(options: FileOptions): QueueFile {
     try {
       await emptyLog()
     } finally {
+      // Descriptors that are closed may be another file's at once.
+      await durable?.syncs.landed()
       release()
     }
   }

@@ -9,7 +9,10 @@ import { copyLogAside, setAside, sizeOf } from './aside.ts'
 import { SqliteQueueError } from './errors.ts'
 import { fileError } from './failure.ts'
 import type { OnNotice } from './notice.ts'
-import { inspect } from './wal.ts'
+import { createWal, inspect, type Wal } from './wal.ts'
+
+/** Marks a file as a queue of ours: 'bmqs'. */
+export const applicationId = 0x626d7173
 
 /** Descriptors for syncs. Closing any descriptor of the database drops SQLite's lock in this process: only after the database itself. */
 export interface Disk {
@@ -17,6 +20,8 @@ export interface Disk {
   readonly folder: string
   readonly file: number
   readonly log: number
+  /** What the log holds. */
+  readonly wal: Wal
   readonly pageSize: number
 }
 
@@ -70,7 +75,6 @@ function prepare({ path, onNotice }: OpenOptions): boolean {
     return true
   }
   accessSync(path, constants.R_OK | constants.W_OK)
-  if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, 0o600)
   return false
 }
 
@@ -88,8 +92,10 @@ function openOnce(db: DatabaseSync, options: OpenOptions, isNew: boolean): Opene
     log = openSync(`${path}-wal`, 'r+')
     checkLog(log, options)
     if (!isNew) checkDatabase(db, path)
+    if ((statSync(path).mode & 0o077) !== 0) for (const part of ['', '-wal']) chmodSync(`${path}${part}`, 0o600)
     const pageSize = Number(db.prepare('PRAGMA page_size').get()?.page_size)
-    return { db, disk: { path, folder: dirname(path), file: openSync(path, 'r+'), log, pageSize } }
+    const wal = createWal(log, pageSize)
+    return { db, disk: { path, folder: dirname(path), file: openSync(path, 'r+'), log, wal, pageSize } }
   } catch (cause) {
     const reason = fileError(cause, path)
     const isDamaged = reason?.code === 'CORRUPT'
@@ -103,11 +109,19 @@ function openOnce(db: DatabaseSync, options: OpenOptions, isNew: boolean): Opene
   }
 }
 
-function configure(db: DatabaseSync, { pageSize, cacheKilobytes }: OpenOptions): void {
+function configure(db: DatabaseSync, { path, pageSize, cacheKilobytes }: OpenOptions): void {
   // One statement a call: the lock must be exclusive before the log is first looked at, or SQLite shares it by a -shm file.
-  for (const pragma of [`page_size=${pageSize}`, 'locking_mode=EXCLUSIVE', 'synchronous=OFF', 'journal_mode=WAL', 'wal_autocheckpoint=0']) {
-    db.prepare(`PRAGMA ${pragma}`).get()
+  const pragma = (text: string) => db.prepare(`PRAGMA ${text}`).get()
+  pragma(`page_size=${pageSize}`)
+  pragma('locking_mode=EXCLUSIVE')
+  // Before anything is written to it.
+  const id = pragma('application_id')?.application_id
+  if (id !== applicationId && (id !== 0 || db.prepare('SELECT 1 FROM sqlite_schema').get() !== undefined)) {
+    throw new SqliteQueueError('NOT_SUPPORTED', `${path} is a database of something else, not a queue`, { hint: 'Choose another path' })
   }
+  pragma('synchronous=OFF')
+  pragma('journal_mode=WAL')
+  pragma('wal_autocheckpoint=0')
   db.exec(`PRAGMA cache_size=-${cacheKilobytes}; PRAGMA temp_store=MEMORY; BEGIN IMMEDIATE; COMMIT`)
 }
 

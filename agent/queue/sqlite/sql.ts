@@ -21,8 +21,8 @@ export interface Sql {
 export interface Doings {
   readonly after: Effect[]
   readonly undo: Effect[]
-  /** Whether pages were changed. */
-  wrote: boolean
+  /** Rows, or so: more than 0 when pages were changed. */
+  changes: number
 }
 
 export interface Desk {
@@ -61,7 +61,7 @@ export function createDesk(db: DatabaseSync): Desk {
     if (verb !== 'reads') {
       now.beforeWrite?.()
       now.beforeWrite = undefined
-      if (verb === 'writes') now.doings.wrote = true
+      if (verb === 'writes') now.doings.changes += 1
     }
     return { statement, verb, doings: now.doings }
   }
@@ -70,19 +70,19 @@ export function createDesk(db: DatabaseSync): Desk {
     get(text, ...values) {
       const { statement, verb, doings } = begin(text)
       const row = statement.get(...values)
-      if (row !== undefined && verb !== 'reads') doings.wrote = true
+      if (row !== undefined && verb !== 'reads') doings.changes += 1
       return row
     },
     all(text, ...values) {
       const { statement, verb, doings } = begin(text)
       const rows = statement.all(...values)
-      if (rows.length > 0 && verb !== 'reads') doings.wrote = true
+      if (verb !== 'reads') doings.changes += rows.length
       return rows
     },
     run(text, ...values) {
       const { statement, doings } = begin(text)
       const { changes, lastInsertRowid } = statement.run(...values)
-      if (changes !== 0) doings.wrote = true
+      doings.changes += Number(changes)
       return { changes: Number(changes), lastInsertRowid: Number(lastInsertRowid) }
     },
     after(effect) {

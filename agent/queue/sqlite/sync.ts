@@ -8,7 +8,7 @@ import { open } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { SqliteQueueError } from './errors.ts'
 import type { Disk } from './open.ts'
-import { headerBytes, type LoggedPage, type Wal } from './wal.ts'
+import { headerBytes, type LoggedPage } from './wal.ts'
 
 const fdatasync = promisify(fdatasyncOf)
 const read = promisify(readOf)
@@ -25,9 +25,12 @@ export interface Syncs {
   database(): Promise<void>
   /** Resolves when the log on disk says that it is empty: else its old frames could come back over a newer database. */
   reset(): Promise<void>
+  /** Resolves when no sync of the log is in flight. */
+  landed(): Promise<void>
 }
 
-export function createSyncs(disk: Disk, wal: Wal, onMended: (cause: unknown) => void): Syncs {
+export function createSyncs(disk: Disk, onMended: (cause: unknown) => void): Syncs {
+  const { wal } = disk
   let written = 0
   let synced = 0
   let isBased = false
@@ -64,7 +67,7 @@ export function createSyncs(disk: Disk, wal: Wal, onMended: (cause: unknown) => 
       logFailure = error
     }
     if (logFailure !== undefined) {
-      await writeAll(disk.log, readBack(disk, wal).bytes, 0)
+      await writeAll(disk.log, readBack(disk).bytes, 0)
       await fdatasync(disk.log)
       onMended(logFailure)
       logFailure = undefined
@@ -103,7 +106,7 @@ export function createSyncs(disk: Disk, wal: Wal, onMended: (cause: unknown) => 
       } catch (error) {
         databaseFailure = error
       }
-      const { bytes, pages } = readBack(disk, wal)
+      const { bytes, pages } = readBack(disk)
       for (const [number, at] of new Map(pages.map((page) => [page.number, page.at]))) {
         await writeAll(disk.file, bytes.subarray(at, at + disk.pageSize), (number - 1) * disk.pageSize)
       }
@@ -115,11 +118,14 @@ export function createSyncs(disk: Disk, wal: Wal, onMended: (cause: unknown) => 
       await writeAll(disk.log, Buffer.alloc(headerBytes), 0)
       await fdatasync(disk.log)
     },
+    async landed() {
+      while (flight !== undefined || next !== undefined) await (next ?? flight)?.catch(() => {})
+    },
   }
 }
 
-function readBack(disk: Disk, wal: Wal): { bytes: Buffer; pages: LoggedPage[] } {
-  const whole = wal.read()
+function readBack(disk: Disk): { bytes: Buffer; pages: LoggedPage[] } {
+  const whole = disk.wal.read()
   if (whole !== undefined) return whole
   throw new SqliteQueueError('CORRUPT', `The disk has lost a part of what was written to ${disk.path}-wal: a sync failed, and it cannot be read back`, {
     hint: 'Replace the disk or card; what can still be read is opened at the next start',

@@ -16,8 +16,6 @@ export interface LoggedPage {
 export interface Wal {
   /** As of the last look. */
   readonly frames: number
-  /** In use, as of the last look. */
-  readonly bytes: number
   /** Looks how far it has grown. Only right after a commit: frames of a transaction that failed would be counted too. */
   look(): void
   /** Unmakes frames of a transaction that failed. */
@@ -35,6 +33,8 @@ export function createWal(fd: number, pageSize: number): Wal {
   const nothing = Buffer.alloc(frameHeaderBytes)
   let salts: bigint | undefined
   let frames = 0
+  /** By so many it grew between the last two looks. */
+  let growth = 1
 
   const offset = (frame: number) => headerBytes + (frame - 1) * frameBytes
   /** A frame belongs to the present log when it has the salts of the header. */
@@ -49,15 +49,19 @@ export function createWal(fd: number, pageSize: number): Wal {
 
   const look = () => {
     if (salts === undefined && !readSalts()) return
-    // Frames are one run: ever further while there are any, then the border by halves.
-    let step = 1
-    while (isFrame(frames + step)) step *= 2
-    let [low, high] = [frames + Math.floor(step / 2), frames + step]
+    // Frames are one run. Each look costs a call of the system: about as far as last time, then ever further, then by halves.
+    let low = frames
+    let high = frames + growth
+    for (let step = 1; isFrame(high); step *= 2) {
+      low = high
+      high += step
+    }
     while (high - low > 1) {
       const middle = (low + high) >> 1
       if (isFrame(middle)) low = middle
       else high = middle
     }
+    growth = Math.max(1, low - frames)
     frames = low
   }
 
@@ -80,9 +84,6 @@ export function createWal(fd: number, pageSize: number): Wal {
   return {
     get frames() {
       return frames
-    },
-    get bytes() {
-      return frames === 0 ? 0 : offset(frames + 1)
     },
     look,
     cut() {

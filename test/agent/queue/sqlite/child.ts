@@ -6,7 +6,7 @@ import { writeSync } from 'node:fs'
 import { type FileOptions, openFile } from '../../../../agent/queue/sqlite/file.ts'
 import { watchLoop } from './loop.ts'
 
-export interface Task extends Pick<FileOptions, 'path' | 'durability' | 'maxLogBytes'> {
+export interface Task extends Pick<FileOptions, 'path' | 'durability' | 'maxLogPages'> {
   /** Rows that are added in all; then the file is closed. */
   readonly rows: number
   /** As many at a time. */
@@ -28,7 +28,7 @@ export const textOf = (id: number, bytes: number) => `<row ${id}>`.padEnd(bytes,
 
 const say = (line: string) => writeSync(1, `${line}\n`)
 
-async function run({ path, durability, maxLogBytes, rows, clients, bytes, removes = 0, lingerMs = 0, end }: Task): Promise<void> {
+async function run({ path, durability, maxLogPages, rows, clients, bytes, removes = 0, lingerMs = 0, end }: Task): Promise<void> {
   let file: ReturnType<typeof openFile>
   let next = 1
   try {
@@ -36,7 +36,7 @@ async function run({ path, durability, maxLogBytes, rows, clients, bytes, remove
       path,
       schema,
       ...(durability && { durability }),
-      ...(maxLogBytes && { maxLogBytes }),
+      ...(maxLogPages && { maxLogPages }),
       opened: (sql) => {
         next = Number(sql.get('SELECT coalesce(max(id), 0) + 1 AS next FROM t')?.next)
       },

@@ -23,7 +23,7 @@ for (const durability of both) {
       await writeFile(join(disk, 'filler'), Buffer.alloc(1024 * 1024))
       const notices: Notice[] = []
       const path = join(disk, 'queue.db')
-      const file = openFile({ path, schema, durability, maxLogBytes: 128 * 1024, onNotice: (notice) => notices.push(notice) })
+      const file = openFile({ path, schema, durability, maxLogPages: 128, onNotice: (notice) => notices.push(notice) })
       const rows = createRows()
       const add = async (id: number) => {
         await file.run((sql) => sql.run('INSERT INTO t VALUES (?, ?)', id, textOf(id, 3000)))
@@ -53,7 +53,7 @@ t.test('a disk that is full at close leaves the log, which has it all', async (t
   const disk = await smallDisk(t, 1024)
   if (disk === undefined) return
   const path = join(disk, 'queue.db')
-  const file = openFile({ path, schema, maxLogBytes: 64 * 1024 * 1024 })
+  const file = openFile({ path, schema, maxLogPages: 64 * 1024 })
   const rows = createRows()
   for (let id = 1; id <= 100; id += 1) {
     await file.run((sql) => sql.run('INSERT INTO t VALUES (?, ?)', id, textOf(id, 3000)))

@@ -24,7 +24,7 @@ t.test(`no acknowledged row is lost by ${rounds} kills in mid-load, and none tha
     // By what it has said, not by the clock: the same moments on a slow machine. A log is emptied about every 70 lines.
     const kill = 1 + Math.floor(random() * 1_500)
     let heard = 0
-    const task: Task = { path, durability: round % 4 === 0 ? 'full' : 'normal', rows: 1_000_000, clients: 8, bytes: 900, removes: 2, maxLogBytes: 128 * 1024 }
+    const task: Task = { path, durability: round % 4 === 0 ? 'full' : 'normal', rows: 1_000_000, clients: 8, bytes: 900, removes: 2, maxLogPages: 128 }
     await runChild(task, {
       onLine(line, child) {
         rows.heard(line)

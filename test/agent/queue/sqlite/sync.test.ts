@@ -14,7 +14,7 @@ const log = 'queue.db-wal'
 const database = 'queue.db'
 
 /** Rows in several logs' worth of commits. */
-const load: Omit<Task, 'path'> = { rows: 300, clients: 4, bytes: 700, removes: 3, maxLogBytes: 64 * 1024 }
+const load: Omit<Task, 'path'> = { rows: 300, clients: 4, bytes: 700, removes: 3, maxLogPages: 64 }
 
 for (const durability of both) {
   t.test(`'${durability}': no sync is made on the event loop`, async (t) => {
