@@ -16,6 +16,8 @@ export interface RedisQueueOptions {
   /** Whose queue it is: several nodes can share one server. */
   readonly node: NodeId
   readonly limit: number
+  /** A command that is not answered counts as failed: the agent does not wait for a server that hangs. @default 5_000 (ms) */
+  readonly commandMs?: Ms
   readonly log: Log
 }
 
@@ -23,13 +25,11 @@ export interface RedisQueueOptions {
 const prefix = 'ipdc'
 /** @default 5_000 (ms) */
 const connectMs: Ms = 5_000
-/** A command that is not answered counts as failed: the agent does not wait for a server that hangs. @default 5_000 (ms) */
-const commandMs: Ms = 5_000
 /** Between two attempts to connect again. @default 1_000 (ms) */
 const againMs: Ms = 1_000
 
 /** @throws NO_QUEUE, BAD_CONFIG */
-export async function openRedisQueue({ url, passwordFile, node, limit, log }: RedisQueueOptions): Promise<Queue> {
+export async function openRedisQueue({ url, passwordFile, node, limit, commandMs = 5_000, log }: RedisQueueOptions): Promise<Queue> {
   const shown = redacted(url)
   const wrap = (cause: unknown): IpdcError =>
     codeOf(cause) !== undefined && cause instanceof IpdcError

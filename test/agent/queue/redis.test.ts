@@ -121,6 +121,28 @@ t.test('a server that comes back empty has lost what waited: it is told, and wha
   t.equal(queue.status.is, 'up')
 })
 
+t.test('a server that hangs is not waited for; what it did all the same is taken back when it answers again', async (t) => {
+  const server = await startServer(t)
+  if (server === undefined) return
+  const queue = await openRedisQueue({ url: server.url, node: 'node-0', limit: 10, commandMs: 300, log: silent })
+  t.teardown(() => queue.close())
+  const { until } = follow(queue)
+  await queue.add(item('a'))
+  process.kill(server.pid, 'SIGSTOP')
+  await t.rejects(queue.add(item('late')), { code: 'NO_QUEUE' })
+  process.kill(server.pid, 'SIGCONT')
+  await until('up')
+  const begun: string[] = []
+  const last = Promise.withResolvers<void>()
+  queue.take(async ({ id }) => {
+    begun.push(id)
+    if (id === 'b') last.resolve()
+  }, 1)
+  await queue.add(item('b'))
+  await last.promise
+  t.same(begun, ['a', 'b'])
+})
+
 t.test('the password may stand in a file, and the server is asked for its policy', async (t) => {
   const server = await startServer(t, ['--requirepass', 'secret', '--maxmemory-policy', 'allkeys-lru'])
   if (server === undefined) return
