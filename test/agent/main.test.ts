@@ -11,6 +11,7 @@ import t, { type Test } from 'tap'
 import { createClient } from '../../src/core/client/client.ts'
 import { socketOf } from '../../src/core/client/home.ts'
 import { agentPath } from '../../src/core/client/package.ts'
+import { freePort } from '../services/port.ts'
 import { cleanEnv } from '../system/launch.ts'
 import { folder } from './rooms.ts'
 
@@ -153,4 +154,20 @@ t.test('down ends it', async (t) => {
   await agent.said
   await createClient(socketOf(home)).stop()
   t.same(await agent.exited, [0, null])
+})
+
+t.test('its queue is a file in its home, and is shown; whose server is not there, the agent does not start, and tells no password', async (t) => {
+  const home = await folder(t)
+  const agent = start(t, home)
+  await agent.said
+  const { queue } = await createClient(socketOf(home)).agent()
+  t.match(queue, { use: 'embedded', waiting: 0, running: 0, path: join(home, 'queue.db') })
+  t.ok((queue.bytes ?? 0) > 0)
+  agent.signal('SIGTERM')
+  await agent.exited
+  await writeFile(join(home, 'ipdc.json'), JSON.stringify({ queue: { use: 'redis', url: `redis://ada:secret@127.0.0.1:${await freePort()}/3` } }))
+  const { status, stderr } = await end(t, '--home', home)
+  t.equal(status, 69)
+  t.match(stderr, /^Error NO_QUEUE .*redis:\/\/127\.0\.0\.1:\d+\/3.*ECONNREFUSED/)
+  t.notMatch(stderr, /secret/)
 })
