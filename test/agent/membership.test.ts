@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs'
 import { copyFile, mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { enrol, openMembership, throwAway } from '../../agent/membership.ts'
+import { enrol, openMembership, operatorRole, throwAway } from '../../agent/membership.ts'
 import { readCertificate } from '../../src/core/trust/certificate.ts'
-import { foundDomain } from '../../src/core/trust/domain.ts'
+import { foundDomain, saveDomain } from '../../src/core/trust/domain.ts'
 import { folder } from './rooms.ts'
 
 const now = Date.parse('2026-01-01')
@@ -118,4 +118,16 @@ t.test('a throw-away domain leaves nothing in the home but the key of the node, 
   const again = await throwAway(home, now)
   t.equal(again.identity.id, identity.id)
   t.not(again.domain.id, domain.id)
+})
+
+t.test('the node that holds the root key is an operator, others are not; a certificate without the role is made anew', async (t) => {
+  const rolesOf = ({ certificate, domain }: { certificate: Uint8Array; domain: Parameters<typeof readCertificate>[1] }) =>
+    readCertificate(certificate, domain, now).roles
+  t.ok(rolesOf(await openMembership(await folder(t), now)).includes(operatorRole))
+  t.ok(rolesOf(await throwAway(await folder(t), now)).includes(operatorRole))
+  const { home, domain, root } = await member(t)
+  t.notOk(rolesOf(await openMembership(home, now)).includes(operatorRole))
+  // As a version before this one left a founder's home.
+  await saveDomain(join(home, 'domain'), { domain, root })
+  t.ok(rolesOf(await openMembership(home, now)).includes(operatorRole))
 })
