@@ -1,8 +1,11 @@
+import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import t from 'tap'
 import { openEmbeddedQueue } from '../../../agent/queue/embedded.ts'
 import { silent } from '../../../src/core/log.ts'
+import type { QueueChange } from '../../../src/core/ports.ts'
 import { conformance } from '../../conformance/queue.ts'
+import { folder } from '../rooms.ts'
 import { killedHolder } from './killed.ts'
 
 for (const durability of ['normal', 'full'] as const) {
@@ -63,4 +66,35 @@ t.test('a file that is open already is not opened again', async (t) => {
   await queue.close()
   const again = await openEmbeddedQueue({ path, limit: 10, log: silent })
   await again.close()
+})
+
+t.test('a full disk takes the queue down: it says what to do, keeps what it has, and goes on when there is room', async (t) => {
+  const dir = await folder(t)
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'ipdc-test', dir]).status !== 0) return t.plan(0, 'no small disk can be mounted here')
+  t.teardown(() => spawnSync('umount', ['-l', dir]))
+  const queue = await openEmbeddedQueue({ path: join(dir, 'queue.db'), limit: 1_000, log: silent })
+  const changed = Promise.withResolvers<QueueChange>()
+  queue.onChange((change) => {
+    if (change.is === 'up') changed.resolve(change)
+  })
+  const data = new Uint8Array(8_000)
+  let held = 0
+  const refused = await (async () => {
+    for (;;) await queue.add({ id: `task-${held}`, data }).then(() => held++)
+  })().catch((error: unknown) => error)
+  t.match(refused, { code: 'QUEUE_DOWN', message: /full/, hint: /room/i })
+  t.match(queue.status, { is: 'down', error: { code: 'QUEUE_DOWN' } })
+  t.equal(queue.size.waiting, held)
+  t.equal(spawnSync('mount', ['-o', 'remount,size=4096k', dir]).status, 0)
+  await changed.promise
+  t.equal(await queue.add({ id: 'one-more', data }), 'accepted')
+  const begun: string[] = []
+  const last = Promise.withResolvers<void>()
+  queue.take(async ({ id }) => {
+    begun.push(id)
+    if (id === 'one-more') last.resolve()
+  }, 4)
+  await last.promise
+  t.equal(begun.length, held + 1, 'nothing that was accepted is lost')
+  await queue.close()
 })
