@@ -39,7 +39,7 @@ function supported(job: JobJson, parentOptions: ParentOptions): void {
   if (job.repeatJobKey !== undefined || 'repeat' in job.opts) throw new NotSupportedError('A job scheduler (`opts.repeat`)')
 }
 
-const insertJob = 'INSERT INTO job (n, q, state, a, b, id, own, ts, delay, prio) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'
+const insertJob = 'INSERT INTO job (n, q, state, a, b, id, own, ts, delay, prio) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING'
 const insertBody = 'INSERT INTO body (n, name, data, opts) VALUES (?, ?, ?, ?)'
 
 function add(turn: Turn, job: JobJson, given: string | undefined): string {
@@ -47,15 +47,15 @@ function add(turn: Turn, job: JobJson, given: string | undefined): string {
   const count = turn.nextId()
   turn.maxEvents()
   const id = given ? given : String(count)
-  if (given && findJob(turn, given) !== undefined) {
-    turn.say('duplicated', given)
-    return given
-  }
+  // A number may be one that the queue gave: the index of given ids does not know those.
+  if (given && numberOf(queue, given) !== undefined && findJob(turn, given) !== undefined) return duplicated(turn, given)
   const n = queue.q * perQueue + count
   const { opts, timestamp } = job
   const delay = opts.delay ?? 0
   const place = placeOf(turn, job)
-  sql.run(insertJob, n, queue.q, place.state, place.a, place.b, id, numberOf(queue, id) === n ? null : 1, timestamp, delay, opts.priority ?? 0)
+  const own = numberOf(queue, id) === n ? null : 1
+  const { changes } = sql.run(insertJob, n, queue.q, place.state, place.a, place.b, id, own, timestamp, delay, opts.priority ?? 0)
+  if (changes === 0) return duplicated(turn, id)
   sql.run(insertBody, n, job.name, job.data, JSON.stringify(opts))
   turn.move(undefined, place.state)
   turn.say('added', id, job.name)
@@ -63,6 +63,11 @@ function add(turn: Turn, job: JobJson, given: string | undefined): string {
     turn.delayed(place.a)
     turn.say('delayed', id, String(place.a))
   } else turn.say('waiting', id)
+  return id
+}
+
+function duplicated(turn: Turn, id: string): string {
+  turn.say('duplicated', id)
   return id
 }
 

@@ -2,7 +2,7 @@
 import type { IQueueBackend } from 'bullmq'
 import type { Access } from './access.ts'
 import { rangeOf } from './fields.ts'
-import { findJob, toJson, wholeJob } from './jobs.ts'
+import { findJob, findWhole, toJson } from './jobs.ts'
 import { ACTIVE, COMPLETED, DELAYED, FAILED, PRIORITIZED, type State, stateNames, stateOf, WAIT } from './schema.ts'
 import type { Turn } from './turn.ts'
 
@@ -23,8 +23,7 @@ export function getters({ run }: Access, toKey: (type: string) => string): Part 
   return {
     getJobData: (jobId) =>
       run((turn) => {
-        const job = findJob(turn, jobId)
-        const whole = job === undefined ? undefined : wholeJob(turn, job.n)
+        const whole = findWhole(turn, jobId)
         return whole === undefined ? undefined : toJson(whole)
       }),
     getState: (jobId) =>
@@ -53,12 +52,11 @@ export function getters({ run }: Access, toKey: (type: string) => string): Part 
 const neverThere = new Set(['paused', 'waiting-children'])
 
 function finishOf(turn: Turn, id: string, withValue: boolean, toKey: (type: string) => string): number | [number, string] {
-  const job = findJob(turn, id)
+  const job = findWhole(turn, id)
   if (job === undefined) return withValue ? [-1, `Missing key for job ${toKey(id)}. isFinished`] : -1
   const code = job.state === COMPLETED ? 1 : job.state === FAILED ? 2 : 0
   if (!withValue) return code
-  const whole = code === 0 ? undefined : wholeJob(turn, job.n)
-  const value = (code === 1 ? whole?.returnvalue : whole?.failedReason) ?? undefined
+  const value = (code === 0 ? undefined : code === 1 ? job.returnvalue : job.failedReason) ?? undefined
   // As Redis, which ends an answer where there is nothing to say.
   return (value === undefined ? [code] : [code, value]) as [number, string]
 }

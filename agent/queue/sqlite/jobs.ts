@@ -42,6 +42,7 @@ const whole = `SELECT job.n, state, a, id, ts, delay, prio, made, begun, stalls,
 const byNumber = `SELECT ${narrow} FROM job WHERE n = ?`
 const byOwnId = `SELECT ${narrow} FROM job WHERE q = ? AND id = ? AND own = 1`
 const wholeByNumber = `${whole} WHERE job.n = ?`
+const wholeByOwnId = `${whole} WHERE q = ? AND id = ? AND own = 1`
 const wholeFirst = {
   [WAIT]: `${whole} WHERE q = ? AND state = ${WAIT} AND a IS NOT NULL ORDER BY a LIMIT 1`,
   [PRIORITIZED]: `${whole} WHERE q = ? AND state = ${PRIORITIZED} AND a IS NOT NULL ORDER BY a, b, id LIMIT 1`,
@@ -54,8 +55,11 @@ export function findJob({ sql, queue }: Turn, id: string): JobRow | undefined {
   return sql.get(byOwnId, queue.q, id) as JobRow | undefined
 }
 
-export function wholeJob({ sql }: Turn, n: number): WholeRow | undefined {
-  return sql.get(wholeByNumber, n) as WholeRow | undefined
+export function findWhole({ sql, queue }: Turn, id: string): WholeRow | undefined {
+  const n = numberOf(queue, id)
+  const given = n === undefined ? undefined : (sql.get(wholeByNumber, n) as WholeRow | undefined)
+  if (given?.id === id) return given
+  return sql.get(wholeByOwnId, queue.q, id) as WholeRow | undefined
 }
 
 /** The first in line. */
