@@ -1,5 +1,5 @@
-/** Damaged files are kept under a name that says so, beside the new one: the newest few, so that they never fill the disk. */
-import { copyFileSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+/** Files that SQLite would remove or write over, and that are still needed. Damaged ones are kept under a name that says so, beside the new one: the newest few, so that they never fill the disk. */
+import { copyFileSync, linkSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
 /** @default 3 */
@@ -17,6 +17,21 @@ export function copyLogAside(path: string): string {
   const kept = `${nameAside(path)}-wal`
   copyFileSync(`${path}-wal`, kept)
   return kept
+}
+
+/** A second name for the log, so that it outlives the close of the database, which SQLite believes to be on disk. */
+export function keepLog(path: string): void {
+  forgetKeptLog(path)
+  linkSync(`${path}-wal`, `${path}-kept`)
+}
+
+/** The log that was kept has its own name again: after the close, or at the next open when the process died in between. */
+export function takeBackLog(path: string): void {
+  if (sizeOf(`${path}-kept`) !== undefined && sizeOf(`${path}-wal`) === undefined) renameSync(`${path}-kept`, `${path}-wal`)
+}
+
+export function forgetKeptLog(path: string): void {
+  rmSync(`${path}-kept`, { force: true })
 }
 
 /** In bytes; undefined without such a file. */

@@ -2,7 +2,8 @@
  * One database file of a queue, owned by this process: group commits on the event loop, syncs beside it. What `run` has resolved
  * survives the death of the process; with 'full' also a cut of power, with 'normal' all but the last second does.
  */
-import { closeSync, linkSync, renameSync } from 'node:fs'
+import { closeSync } from 'node:fs'
+import { keepLog, takeBackLog } from './aside.ts'
 import { createCheckpoint } from './checkpoint.ts'
 import { type Batch, createCommitter, type Waiting } from './commit.ts'
 import { SqliteQueueError } from './errors.ts'
@@ -215,9 +216,9 @@ export function openFile(options: FileOptions): QueueFile {
     clearTimeout(timer)
     // A checkpoint whose pages are not on disk: SQLite trusts its own writes, and would remove the log, which has them.
     const isLogNeeded = durable?.checkpoint.stage === 'database'
-    if (isLogNeeded) linkSync(`${path}-wal`, `${path}-kept`)
+    if (isLogNeeded) keepLog(path)
     db.close()
-    if (isLogNeeded) renameSync(`${path}-kept`, `${path}-wal`)
+    if (isLogNeeded) takeBackLog(path)
     for (const descriptor of disk ? [disk.file, disk.log] : []) closeSync(descriptor)
   }
 

@@ -5,7 +5,7 @@
 import { accessSync, chmodSync, closeSync, constants, fdatasyncSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import { copyLogAside, setAside, sizeOf } from './aside.ts'
+import { copyLogAside, forgetKeptLog, setAside, sizeOf, takeBackLog } from './aside.ts'
 import { SqliteQueueError } from './errors.ts'
 import { fileError } from './failure.ts'
 import type { OnNotice } from './notice.ts'
@@ -17,7 +17,8 @@ export const applicationId = 0x626d7173
 /** Descriptors for syncs. Closing any descriptor of the database drops SQLite's lock in this process: only after the database itself. */
 export interface Disk {
   readonly path: string
-  readonly folder: string
+  /** Those whose entries must be on disk: the one it lies in, and those above which were made for it. */
+  readonly folders: readonly string[]
   readonly file: number
   readonly log: number
   /** What the log holds. */
@@ -49,8 +50,8 @@ export function openDatabase(options: OpenOptions): Opened {
     return { db, disk: undefined }
   }
   try {
-    const isNew = prepare(options)
-    const opened = openOnce(new DatabaseSync(path), options, isNew) ?? openOnce(new DatabaseSync(path), options, true)
+    const place = prepare(options)
+    const opened = openOnce(new DatabaseSync(path), options, place) ?? openOnce(new DatabaseSync(path), options, { ...place, isNew: true })
     if (opened !== undefined) return opened
   } catch (error) {
     throw fileError(error, path) ?? error
@@ -60,11 +61,16 @@ export function openDatabase(options: OpenOptions): Opened {
   })
 }
 
-/** Whether the file is new. */
-function prepare({ path, onNotice }: OpenOptions): boolean {
+interface Place {
+  readonly folders: readonly string[]
+  readonly isNew: boolean
+}
+
+function prepare({ path, onNotice }: OpenOptions): Place {
   const folder = dirname(path)
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const folders = foldersFrom(folder, mkdirSync(folder, { recursive: true, mode: 0o700 }))
   accessSync(folder, constants.W_OK | constants.X_OK)
+  takeBackLog(path)
   // SQLite would silently remove the log of an empty database.
   if (!sizeOf(path) && sizeOf(`${path}-wal`)) {
     const cause = new Error('the database is empty, and its log is not')
@@ -72,10 +78,16 @@ function prepare({ path, onNotice }: OpenOptions): boolean {
   }
   if (sizeOf(path) === undefined) {
     create(path)
-    return true
+    return { folders, isNew: true }
   }
   accessSync(path, constants.R_OK | constants.W_OK)
-  return false
+  return { folders, isNew: false }
+}
+
+/** The folder, and those above it down to which all was made just now. */
+function foldersFrom(folder: string, firstMade: string | undefined): string[] {
+  if (firstMade === undefined) return [folder]
+  return folder === firstMade ? [folder, dirname(folder)] : [folder, ...foldersFrom(dirname(folder), firstMade)]
 }
 
 function create(path: string): void {
@@ -83,19 +95,20 @@ function create(path: string): void {
 }
 
 /** Undefined when the file was damaged: then it is out of the way. */
-function openOnce(db: DatabaseSync, options: OpenOptions, isNew: boolean): Opened | undefined {
+function openOnce(db: DatabaseSync, options: OpenOptions, { folders, isNew }: Place): Opened | undefined {
   const { path, onNotice } = options
   let log: number | undefined
   try {
     configure(db, options)
     // The lock is ours: from here on nobody else writes.
     log = openSync(`${path}-wal`, 'r+')
+    forgetKeptLog(path)
     checkLog(log, options)
     if (!isNew) checkDatabase(db, path)
     if ((statSync(path).mode & 0o077) !== 0) for (const part of ['', '-wal']) chmodSync(`${path}${part}`, 0o600)
     const pageSize = Number(db.prepare('PRAGMA page_size').get()?.page_size)
     const wal = createWal(log, pageSize)
-    return { db, disk: { path, folder: dirname(path), file: openSync(path, 'r+'), log, wal, pageSize } }
+    return { db, disk: { path, folders, file: openSync(path, 'r+'), log, wal, pageSize } }
   } catch (cause) {
     const reason = fileError(cause, path)
     const isDamaged = reason?.code === 'CORRUPT'

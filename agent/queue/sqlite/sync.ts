@@ -47,7 +47,7 @@ export function createSyncs(disk: Disk, onMended: (cause: unknown) => void): Syn
     try {
       if (isBaseFailed) await rewriteFirstPage(disk)
       await fdatasync(disk.file)
-      await syncFolder(disk.folder)
+      for (const folder of disk.folders) await syncFolder(folder)
       isBased = true
       isBaseFailed = false
     } catch (error) {
@@ -142,6 +142,9 @@ async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r')
   try {
     await folder.sync()
+  } catch (error) {
+    // File systems that know no sync of a folder say so by EINVAL.
+    if (!(error instanceof Error && 'code' in error && error.code === 'EINVAL')) throw error
   } finally {
     await folder.close()
   }

@@ -33,7 +33,13 @@ async function cutPower(t: Test, durability: Durability, promised: (steps: reado
   if (strace === undefined) return
   const folder = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'ipdc-power-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
-  const steps = await traceChild(strace, { path: join(folder, 'queue.db'), durability, rows: 200, clients: 4, bytes: 700, removes: 3, maxLogPages: 48 })
+  const steps: Step[] = []
+  // One process after the other on the same file, the last one closes it: what the others have left is still only in memory.
+  for (const end of [{ end: 'exit' }, { end: 'exit' }, {}] as const) {
+    const task = { path: join(folder, 'queue.db'), durability, rows: 100, clients: 4, bytes: 700, removes: 3, maxLogPages: 48, ...end }
+    const numbered = (step: Step) => ('sync' in step ? { ...step, sync: step.sync + steps.length } : step)
+    steps.push(...(await traceChild(strace, task)).map(numbered))
+  }
   const based = steps.findIndex((step) => step.is === 'synced' && step.file === '.')
   t.ok(steps.filter((step) => step.is === 'write' && step.file === 'queue.db-wal' && step.offset === 0).length > 8, 'the log was emptied again and again')
 
