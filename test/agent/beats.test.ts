@@ -282,3 +282,15 @@ t.test('it knows of whom it holds something', async (t) => {
   t.ok(beats.concerns(peer.id))
   t.ok(beats.concerns(other.id))
 })
+
+t.test('what the queue has lost is given up and told; what runs goes on', async (t) => {
+  const { beats, peer, table, hold, sender } = await open(t)
+  const a = await hold('a')
+  const b = await hold('b')
+  b.is = 'running'
+  beats.lost([a.id, b.id, 'unknown'])
+  await sender.flush()
+  t.match(peer.of('task.cancelled'), [{ body: { tasks: [{ task: 'map/a', attempt: 1, term: 1 }] } }])
+  t.equal(table.get(a.id), undefined)
+  t.equal(table.get(b.id), b)
+})
