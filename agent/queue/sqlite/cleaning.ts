@@ -116,8 +116,8 @@ function obliterate(turn: Turn, force: boolean, count: number): number {
 
 /** The queue is as if it had never been; ids begin with 1 again. */
 function forget(turn: Turn): void {
-  const { sql, queue, store } = turn
-  store.litter.sweep(sql)
+  const { sql, queue, litter } = turn
+  litter.sweep(sql)
   sql.run('DELETE FROM body WHERE n BETWEEN ? AND ?', queue.q * perQueue, (queue.q + 1) * perQueue - 1)
   for (const field of [...queue.meta.keys()]) turn.setMeta(field, undefined)
   const before = { q: queue.q, ids: queue.ids, keptIds: queue.keptIds }
@@ -125,7 +125,7 @@ function forget(turn: Turn): void {
   Object.assign(queue, { q: 0, ids: 0, keptIds: 0 })
   sql.undo(() => Object.assign(queue, before))
   sql.after(() => {
-    store.litter.forget(before.q)
+    litter.forget(before.q)
     queue.events.clear()
   })
   queue.suspects.clear()

@@ -144,11 +144,11 @@ export function toJson(row: WholeRow): JobJson {
 
 /** All of it is gone, in whatever state. No event. */
 export function removeJob(turn: Turn, { n, id, state }: Pick<JobRow, 'n' | 'id' | 'state'>, has = { hasMore: true, hasLogs: true }): void {
-  const { sql, store } = turn
+  const { sql, litter } = turn
   sql.run('DELETE FROM job WHERE n = ?', n)
   if (has.hasMore) sql.run('DELETE FROM more WHERE n = ?', n)
   if (has.hasLogs) sql.run('DELETE FROM log WHERE n = ?', n)
-  store.litter.drop(sql, n)
+  litter.drop(sql, n)
   if (state === ACTIVE) turn.letGo(id)
   turn.move(state, undefined)
 }

@@ -1,21 +1,17 @@
 /** One open file and the queues in it: all backends of one process share it. Who opens it is its only owner, so what was active is an orphan. */
 import { openFile, type QueueFile, type Sql } from './file.ts'
+import { Litter } from './litter.ts'
 import type { SqliteQueueOptions } from './options.ts'
 import { createQueue, type Queue } from './queue.ts'
 import { recover } from './recovering.ts'
-import { maxQueues, pageSize, perQueue, schema } from './schema.ts'
+import { maxQueues, pageSize, schema } from './schema.ts'
 import { Turn } from './turn.ts'
-
-/** Bodies of jobs that are gone leave the table in groups: a page that holds several is then written once, not for each. */
-const litterMax = 128
 
 export interface Store {
   /** The queue of this qualified name. */
   queue(name: string): Queue
   /** Runs an operation on a queue, in the order of calls. Resolves after COMMIT. */
   run<T>(queue: Queue, operation: (turn: Turn) => T): Promise<T>
-  /** Numbers of jobs that are gone and whose bodies are not. */
-  readonly litter: Litter
   /** As BullMQ asks for them: one line each. */
   readonly clients: Set<Client>
   readonly closed: AbortSignal
@@ -26,31 +22,6 @@ export interface Store {
 export interface Client {
   name: string
   readonly since: number
-}
-
-export class Litter {
-  #numbers: number[] = []
-
-  /** The job of this number is gone; its body goes with others. */
-  drop(sql: Sql, n: number): void {
-    sql.after(() => this.#numbers.push(n))
-    if (this.#numbers.length >= litterMax) this.sweep(sql)
-  }
-
-  /** The bodies of this queue are gone, and its numbers may be given again. */
-  forget(q: number): void {
-    this.#numbers = this.#numbers.filter((n) => Math.floor(n / perQueue) !== q)
-  }
-
-  sweep(sql: Sql): void {
-    if (this.#numbers.length === 0) return
-    const swept = this.#numbers
-    this.#numbers = []
-    sql.undo(() => {
-      this.#numbers = [...swept, ...this.#numbers]
-    })
-    sql.run('DELETE FROM body WHERE n IN (SELECT value FROM json_each(?))', JSON.stringify(swept))
-  }
 }
 
 export function openStore({ path, durability, onNotice }: SqliteQueueOptions): Store {
@@ -98,13 +69,12 @@ export function openStore({ path, durability, onNotice }: SqliteQueueOptions): S
     queue: queueOf,
     run: (queue, operation) =>
       file.run((sql) => {
-        const turn = new Turn(sql, store, queue)
+        const turn = new Turn(sql, queue, litter)
         if (queue.q === 0) register(sql, queue)
         const result = operation(turn)
         turn.end()
         return result
       }),
-    litter,
     clients: new Set(),
     closed: ended.signal,
     close() {

@@ -1,9 +1,9 @@
 /** One operation on one queue, within one transaction: what it changes in memory is put back when it is undone, what it says is heard after COMMIT. */
 import type { EventKind, EventValue } from './events.ts'
 import type { Sql } from './file.ts'
+import type { Litter } from './litter.ts'
 import { type Held, type Lock, type Queue, wakeWaiters } from './queue.ts'
 import { DELAYED, type State } from './schema.ts'
-import type { Store } from './store.ts'
 
 /** Ids are written to the table ahead of need, this many at once. After a crash as many may be skipped, none is given twice. */
 const idsAhead = 100
@@ -12,16 +12,16 @@ const eventMsAhead = 60_000
 
 export class Turn {
   readonly sql: Sql
-  readonly store: Store
   readonly queue: Queue
+  readonly litter: Litter
   readonly now = Date.now()
   readonly #said: [kind: EventKind, job: string | undefined, value: EventValue | undefined][] = []
   #mayWake = false
 
-  constructor(sql: Sql, store: Store, queue: Queue) {
+  constructor(sql: Sql, queue: Queue, litter: Litter) {
     this.sql = sql
-    this.store = store
     this.queue = queue
+    this.litter = litter
   }
 
   /** One job less in `from`, one more in `to`. */
