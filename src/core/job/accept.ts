@@ -35,7 +35,7 @@ async function load(kind: JobKind): Promise<void> {
   await kind.coordinate()
 }
 
-/** A job of the journal, with its results. @throws WRONG_KIND, BAD_DATA */
+/** A job of the journal, with its results, which are taken out of the record one by one. @throws WRONG_KIND, BAD_DATA */
 export async function acceptRecord(kinds: Kinds, { opened, committed }: JobRecord): Promise<Accepted & { readonly committed: ReadonlyMap<string, Committed> }> {
   const kind = kindByLabel(kinds, opened.kind)
   const value = await check(kind.schema.job, opened.value, `job of kind "${opened.kind}"`)
@@ -45,6 +45,7 @@ export async function acceptRecord(kinds: Kinds, { opened, committed }: JobRecor
     const first = readResult(kind, result, 0)
     const read = 'later' in first ? await first.later : first
     // One that does not pass any more is made again.
+    committed.delete(name)
     if ('result' in read) results.set(name, { node, term, attempt, value: read.result.value, cids: read.result.cids })
   }
   return { kind, value, committed: results }

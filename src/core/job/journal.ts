@@ -46,7 +46,7 @@ export type JournalEntry =
 export interface JobRecord {
   readonly opened: Opened
   readonly term: Term
-  readonly committed: ReadonlyMap<string, JournalEntry & { is: 'committed' }>
+  readonly committed: Map<string, JournalEntry & { is: 'committed' }>
   readonly charged: ReadonlyMap<string, readonly Charge[]>
   readonly closed: JobView | undefined
 }
@@ -90,17 +90,17 @@ export function openJournals({ dir, log, onStuck }: JournalsOptions): Journals {
 
   async function loadOne(job: JobId): Promise<{ record: JobRecord; journal: Journal | undefined } | undefined> {
     const path = pathOf(job)
-    const entries: JournalEntry[] = []
+    const folding = createFold()
     let file: RecordLog
     try {
       // Our own file, checksummed: its records are what `append` put there.
-      file = await openLog(path, { read: (record) => void entries.push(record as JournalEntry), onStuck: stuckOf(job) })
+      file = await openLog(path, { read: (record) => folding.add(record as JournalEntry), onStuck: stuckOf(job) })
     } catch (error) {
       // A checksum that holds over what is no CBOR is damage, too.
       if (codeOf(error) !== 'JOURNAL_DAMAGED' && codeOf(error) !== 'BAD_DATA') throw error
-      return setAside(job, entries, error)
+      return setAside(job, folding.record(), error)
     }
-    const record = fold(entries)
+    const record = folding.record()
     if (record === undefined) {
       // Its submit was never answered.
       await file.close()
@@ -113,14 +113,14 @@ export function openJournals({ dir, log, onStuck }: JournalsOptions): Journals {
   }
 
   /** The job has failed; what is left of its journal is kept beside for a person to look at. */
-  async function setAside(job: JobId, entries: readonly JournalEntry[], error: unknown): Promise<{ record: JobRecord; journal: undefined }> {
+  async function setAside(job: JobId, known: JobRecord | undefined, error: unknown): Promise<{ record: JobRecord; journal: undefined }> {
     const path = pathOf(job)
     const aside = `${path}.damaged`
     await rename(path, aside)
     log.error({ job, err: error, aside }, 'journal damaged: the job has failed, its journal is kept aside')
     // Where even the first record is gone, the name of the file still says that there was a job.
     const lost: Opened = { is: 'opened', job, kind: 'unknown@0', value: null, wall: Math.round((await stat(aside)).mtimeMs) }
-    const record = fold(entries) ?? { opened: lost, term: 1, committed: new Map(), charged: new Map(), closed: undefined }
+    const record = known ?? { opened: lost, term: 1, committed: new Map(), charged: new Map(), closed: undefined }
     const { opened, term } = record
     const submitted = new Date(opened.wall).toISOString()
     const failure = { ...toFailure(error), hint: `What is left of the journal is in ${aside}` }
@@ -183,36 +183,54 @@ function journalOf({ value: _, ...summary }: Opened, file: RecordLog, log: Log):
 
 /** Replay: doing it twice gives the same. */
 export function fold(entries: Iterable<JournalEntry>): JobRecord | undefined {
+  const folding = createFold()
+  for (const entry of entries) folding.add(entry)
+  return folding.record()
+}
+
+/** Entry by entry, as they are read: all at once would weigh twice what is left of them. */
+function createFold() {
   let opened: Opened | undefined
   let term = 1
   let closed: JobView | undefined
   const committed = new Map<string, JournalEntry & { is: 'committed' }>()
   const charged = new Map<string, Charge[]>()
-  for (const entry of entries) {
-    switch (entry.is) {
-      case 'opened':
-        opened = entry
-        break
-      case 'term':
-        term = Math.max(term, entry.term)
-        break
-      case 'committed':
-        committed.set(entry.task, entry)
-        break
-      case 'withdrawn':
-        committed.delete(entry.task)
-        break
-      case 'charged': {
-        const { is: _, task, ...charge } = entry
-        const charges = charged.get(task)
-        if (charges === undefined) charged.set(task, [charge])
-        else charges.push(charge)
-        break
-      }
-      case 'closed':
-        closed = entry.view
-        break
-    }
+  const words = new Map<string, string>()
+
+  /** A hundred thousand results name a few nodes and stages: each is kept once. */
+  function once(word: string): string {
+    const known = words.get(word)
+    if (known === undefined) words.set(word, word)
+    return known ?? word
   }
-  return opened === undefined ? undefined : { opened, term, committed, charged, closed }
+
+  return {
+    add(entry: JournalEntry): void {
+      switch (entry.is) {
+        case 'opened':
+          opened = entry
+          break
+        case 'term':
+          term = Math.max(term, entry.term)
+          break
+        case 'committed':
+          committed.set(entry.task, { ...entry, node: once(entry.node), stage: once(entry.stage) })
+          break
+        case 'withdrawn':
+          committed.delete(entry.task)
+          break
+        case 'charged': {
+          const { is: _, task, ...charge } = entry
+          const charges = charged.get(task)
+          if (charges === undefined) charged.set(task, [charge])
+          else charges.push(charge)
+          break
+        }
+        case 'closed':
+          closed = entry.view
+          break
+      }
+    },
+    record: (): JobRecord | undefined => (opened === undefined ? undefined : { opened, term, committed, charged, closed }),
+  }
 }
