@@ -5,7 +5,6 @@
 import type { NodeId } from '../src/core/kind.ts'
 import { maxAgeMs } from '../src/core/wire/envelope.ts'
 import type { Body, Message, MessageType } from '../src/core/wire/message.ts'
-import type { Header } from './sender.ts'
 
 export interface LoopOptions {
   readonly self: NodeId
@@ -32,7 +31,7 @@ export function createLoop({ self, boot, wall, hear }: LoopOptions) {
 
   return {
     self,
-    say<T extends MessageType>(type: T, { job, term }: Header, body: Body<T>): void {
+    say<T extends MessageType>(type: T, { job, term }: { readonly job?: string; readonly term?: number }, body: Body<T>): void {
       if (isStopped) return
       const iat = wall()
       // The compiler cannot see that type and body belong together: the signature says it.
