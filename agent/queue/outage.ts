@@ -7,6 +7,8 @@ import type { QueueStatus } from '../../src/core/ports.ts'
 /** First and last interval, doubled each time. @default 500 (ms), 10_000 (ms) */
 const firstMs: Ms = 500
 const lastMs: Ms = 10_000
+/** One that fails again sooner than this was not well: the interval stays as long as it was. @default 60_000 (ms) */
+const wellMs: Ms = 60_000
 
 export interface OutageOptions {
   /** As one of ours, with what to do. */
@@ -21,6 +23,7 @@ export function createOutage({ wrap, look, changed, log }: OutageOptions) {
   let error: IpdcError | undefined
   let timer: NodeJS.Timeout | undefined
   let ms = firstMs
+  let upAt = Number.NEGATIVE_INFINITY
   let isOver = false
 
   const plan = () => {
@@ -37,6 +40,7 @@ export function createOutage({ wrap, look, changed, log }: OutageOptions) {
       return
     }
     error = undefined
+    upAt = performance.now()
     if (isOver) return
     log.info({}, 'the queue works again')
     changed({ is: 'up' })
@@ -54,7 +58,7 @@ export function createOutage({ wrap, look, changed, log }: OutageOptions) {
       error = wrapped
       if (isNew) {
         log.error({ err: wrapped }, 'the queue takes and gives nothing')
-        ms = firstMs
+        if (performance.now() - upAt > wellMs) ms = firstMs
         plan()
         changed({ is: 'down', error: toFailure(wrapped) })
       }
