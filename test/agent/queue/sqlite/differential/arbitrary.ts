@@ -24,7 +24,8 @@ const keep: fc.Arbitrary<Keep> = fc.oneof(
   fc.boolean(),
   fc.nat(2),
   fc.record({ count: fc.nat(2) }),
-  fc.record({ age: fc.constantFrom(0, 600, 1200) }),
+  fc.record({ age: fc.constantFrom(0, 600, 1200, 0.5) }),
+  fc.constantFrom(-1, { count: -1 }, { age: -1 }, {}),
   fc.record({ age: fc.constantFrom(0, 600), count: fc.integer({ min: 1, max: 2 }), limit: fc.integer({ min: 1, max: 2 }) }, { requiredKeys: ['age'] }),
 )
 
@@ -36,8 +37,8 @@ const options: fc.Arbitrary<Options> = fc.record(
     ),
     priority: fc.oneof({ weight: 9, arbitrary: fc.nat(3) }, { weight: 1, arbitrary: fc.constantFrom(2_097_151, 2_097_152, 1.5) }),
     lifo: fc.boolean(),
-    delay: ms,
-    attempts: fc.nat(3),
+    delay: fc.oneof({ weight: 9, arbitrary: ms }, { weight: 1, arbitrary: fc.constantFrom(-1, 0.5, 1e12) }),
+    attempts: fc.integer({ min: -1, max: 3 }),
     backoff: fc.oneof(
       fc.constantFrom(0, unitMs),
       fc.record({ type: fc.constantFrom('fixed' as const, 'exponential' as const), delay: fc.constantFrom(0, unitMs) }),
@@ -54,7 +55,7 @@ const options: fc.Arbitrary<Options> = fc.record(
 
 /** Most jobs are plain: with every option at once, none would be looked at for itself. */
 const adding: fc.Arbitrary<Adding> = fc.record({
-  name: fc.constantFrom('x', 'y'),
+  name: fc.constantFrom('x', 'y', 'é "\n'),
   data: fc.oneof(
     { weight: 9, arbitrary: deed },
     { weight: 1, arbitrary: fc.constantFrom<unknown[]>(null, 0, 'text', [], [1], {}, { é: '\u0000' }, undefined) },
@@ -129,8 +130,8 @@ const onQueue: fc.Arbitrary<Command> = fc.oneof(
   ),
   fc.record({ is: fc.constant('obliterate' as const), force: fc.boolean(), count: fc.constantFrom(1, 2, 1000) }),
   fc.record({ is: fc.constant('rateLimit' as const), ms: lastingMs }),
-  fc.record({ is: fc.constant('setGlobalConcurrency' as const), count: fc.integer({ min: 1, max: 3 }) }),
-  fc.record({ is: fc.constant('setGlobalRateLimit' as const), max: fc.integer({ min: 1, max: 3 }), ms: lastingMs }),
+  fc.record({ is: fc.constant('setGlobalConcurrency' as const), count: fc.integer({ min: 0, max: 3 }) }),
+  fc.record({ is: fc.constant('setGlobalRateLimit' as const), max: fc.integer({ min: 0, max: 3 }), ms: lastingMs }),
   often(
     fc.record(
       { is: fc.constant('retryJobs' as const), state: finished, count: fc.integer({ min: 1, max: 2 }), ago: fc.constantFrom(0, unitMs) },
@@ -141,7 +142,15 @@ const onQueue: fc.Arbitrary<Command> = fc.oneof(
 )
 
 const getter: fc.Arbitrary<Command> = fc.oneof(
-  fc.record({ is: fc.constant('getJobs' as const), types: fc.array(state, { maxLength: 3 }), start: edge, end: edge, asc: fc.boolean() }),
+  fc.record({
+    is: fc.constant('getJobs' as const),
+    types: fc.array(fc.oneof({ weight: 5, arbitrary: state }, { weight: 1, arbitrary: fc.constantFrom('wait' as const, 'waiting-children' as const) }), {
+      maxLength: 3,
+    }),
+    start: edge,
+    end: edge,
+    asc: fc.boolean(),
+  }),
   fc.record({ is: fc.constant('getJobLogs' as const), who, start: edge, end: edge, asc: fc.boolean() }),
   fc.record({ is: fc.constant('getCountsPerPriority' as const), priorities: fc.array(fc.nat(4), { maxLength: 3 }) }),
   fc.record({ is: fc.constant('getDelayedCount' as const), ms }),
@@ -184,6 +193,7 @@ const here: fc.Arbitrary<Command> = fc.oneof(
   { weight: 3, arbitrary: time },
   { weight: 1, arbitrary: fc.constant({ is: 'work' as const }) },
   { weight: 1, arbitrary: fc.record({ is: fc.constant('wake' as const), by: waking }) },
+  { weight: 1, arbitrary: fc.record({ is: fc.constant('await' as const), who, by: fc.oneof(complete, fail, remove) }) },
   { weight: 1, arbitrary: together },
 )
 

@@ -46,6 +46,8 @@ export interface Adding {
 export type Command =
   | { readonly is: 'add'; readonly job: Adding }
   | { readonly is: 'addBulk'; readonly jobs: readonly Adding[] }
+  /** So many with the same options: more than fit into one step of either backend. */
+  | { readonly is: 'addMany'; readonly count: number; readonly options: Options }
   | { readonly is: 'claim'; readonly token: string }
   | { readonly is: 'complete'; readonly who: Who; readonly token: Token; readonly value: unknown; readonly fetch: boolean }
   | { readonly is: 'fail'; readonly who: Who; readonly token: Token; readonly message: string; readonly fetch: boolean; readonly final: boolean }
@@ -82,6 +84,8 @@ export type Command =
   | { readonly is: 'isInState'; readonly who: Who; readonly state: JobState }
   /** Only of a job that is finished or missing: others would wait for ever. */
   | { readonly is: 'waitUntilFinished'; readonly who: Who }
+  /** A job is waited for while something happens that may end it. */
+  | { readonly is: 'await'; readonly who: Who; readonly by: Command }
   | { readonly is: 'advance'; readonly ms: number }
   /** A real Worker, concurrency 1, until it finds nothing to do. */
   | { readonly is: 'work' }

@@ -23,6 +23,8 @@ export interface Player {
   close(): Promise<void>
 }
 
+/** An end that was not heard of by then was missed. */
+const missedMs = 5000
 const states = ['waiting', 'active', 'prioritized', 'delayed', 'completed', 'failed'] as const
 
 export function createPlayer(store: Store, name: string, clock: { now: number }, setup: Setup): Player {
@@ -105,6 +107,11 @@ export function createPlayer(store: Store, name: string, clock: { now: number },
       }
       case 'addBulk':
         return (await side.queue.addBulk(command.jobs.map(toAdd))).map(added)
+      case 'addMany': {
+        const one = { name: 'many', data: { do: 'return' }, options: command.options }
+        const added = await side.queue.addBulk(Array.from({ length: command.count }, () => toAdd(one)))
+        return added.map(({ id }) => id)
+      }
       case 'claim': {
         const job = await side.worker.getNextJob(command.token, { block: false })
         if (job?.id !== undefined) await claimed(job.id, command.token)
@@ -218,6 +225,10 @@ export function createPlayer(store: Store, name: string, clock: { now: number },
         return side.queue.getBackend().isJobInState(command.state, pick(command.who, command.state))
       case 'waitUntilFinished':
         return outcome(pick(command.who, 'completed', 'failed'))
+      case 'await': {
+        const id = pick(command.who, 'active')
+        return awaited(id, () => settle(play(command.by)))
+      }
       case 'advance':
         return advance(command.ms)
       case 'work':
@@ -280,9 +291,23 @@ export function createPlayer(store: Store, name: string, clock: { now: number },
 
   async function outcome(id: string): Promise<unknown> {
     if ((await side.queue.getBackend().isFinished(id)) === 0) return 'not asked'
-    const events = side.newListener('$')
+    const events = side.newListener(await side.lastEventId())
     try {
       return await handle(id).waitUntilFinished(events)
+    } finally {
+      await events.close()
+    }
+  }
+
+  async function awaited(id: string, happens: () => Promise<unknown>): Promise<unknown> {
+    // Not from `$`: that is when Redis is first asked, which nobody can wait for.
+    const events = side.newListener(await side.lastEventId())
+    try {
+      await events.waitUntilReady()
+      const waiting = settle(handle(id).waitUntilFinished(events, missedMs))
+      const happened = await happens()
+      // What did not end the job would be waited for in vain.
+      return [happened, Number(await side.queue.getBackend().isFinished(id)) > 0 ? await waiting : 'not asked']
     } finally {
       await events.close()
     }

@@ -1,7 +1,7 @@
 /** A real redis-server as one of the sides. One connection serves all sequences. */
 import type { BackendFactory, IQueueBackend } from 'bullmq'
 import { Redis } from 'ioredis'
-import { type Open, storeOn, toEvent } from './side.ts'
+import { type Open, storeOn } from './side.ts'
 
 export function onRedis(url: string, factory: BackendFactory<IQueueBackend, never>): Open & { end(): Promise<void> } {
   const connection = new Redis(url, { maxRetriesPerRequest: null })
@@ -12,7 +12,7 @@ export function onRedis(url: string, factory: BackendFactory<IQueueBackend, neve
     const ground = {
       factory: () => factory,
       connection,
-      events: async ({ name }: { name: string }) => (await connection.xrange(`bull:${name}:events`, '-', '+')).map(([, fields]) => toEvent(fields)),
+      events: ({ name }: { name: string }) => connection.xrange(`bull:${name}:events`, '-', '+'),
       advance: async (ms: number) => void (await connection.eval(shortenAll, 0, ms)),
       restart: async () => void (await connection.eval(forget, 0)),
       close: async () => {},

@@ -20,8 +20,10 @@ export interface Side {
   /** Claims by hand: it has no processor. */
   readonly worker: Worker
   newWorker(processor: Processor): Worker
-  /** Hears what comes after that id: `0-0` for all, `$` for what is to come. */
-  newListener(from: '0-0' | '$'): QueueEvents
+  /** Hears what comes after that id: `0-0` for all. */
+  newListener(from: string): QueueEvents
+  /** The newest, `0-0` if there is none. */
+  lastEventId(): Promise<string>
   /** All that the queue's stream holds, oldest first. */
   events(): Promise<Event[]>
 }
@@ -43,7 +45,8 @@ export interface Ground {
   /** For the moment: after a restart it may be another. */
   factory(): BackendFactory<IQueueBackend, never>
   readonly connection: unknown
-  events(queue: Queue): Promise<Event[]>
+  /** All that its stream holds, oldest first. */
+  events(queue: Queue): Promise<readonly [id: string, fields: string[]][]>
   advance(ms: number): Promise<void>
   restart(): Promise<void>
   close(): Promise<void>
@@ -103,7 +106,8 @@ function makeSide(ground: Ground, name: string, setup: Setup): Made {
     },
     newWorker: (processor) => new made.Worker(name, processor, options) as unknown as Worker,
     newListener: (from) => new made.QueueEvents(name, { connection, lastEventId: from, blockingTimeout: 1000 }) as unknown as QueueEvents,
-    events: () => ground.events(made.queue),
+    events: async () => (await ground.events(made.queue)).map(([, fields]) => toEvent(fields)),
+    lastEventId: async () => (await ground.events(made.queue)).at(-1)?.[0] ?? '0-0',
     make: () => {
       made = make()
     },
@@ -130,7 +134,7 @@ function workerOptions({ name, limiter, removeOnComplete, removeOnFail, maxStall
   }
 }
 
-export function toEvent(fields: readonly string[]): Event {
+function toEvent(fields: readonly string[]): Event {
   const event: Record<string, string> = {}
   for (let i = 0; i < fields.length; i += 2) event[fields[i] ?? ''] = fields[i + 1] ?? ''
   return event

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Queue } from 'bullmq'
 import { createSqliteBackend } from '../../../../../agent/queue/sqlite/backend.ts'
-import { type Open, storeOn, toEvent } from './side.ts'
+import { type Open, storeOn } from './side.ts'
 
 export function onSqlite(create = createSqliteBackend): Open {
   return async (setup) => {
@@ -14,10 +14,7 @@ export function onSqlite(create = createSqliteBackend): Open {
     const ground = {
       factory: () => factory as never,
       connection: {},
-      events: async (queue: Queue) => {
-        const streams = await queue.getBackend().readEvents('0-0', 1)
-        return (streams?.[0]?.[1] ?? []).map(([, fields]) => toEvent(fields))
-      },
+      events: async (queue: Queue) => (await queue.getBackend().readEvents('0-0', 1))?.[0]?.[1] ?? [],
       advance: async () => {},
       restart: async () => {
         await factory.close()
