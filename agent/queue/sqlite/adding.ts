@@ -7,6 +7,7 @@ import { findJob, type Place, placeInLine } from './jobs.ts'
 import { numberOf } from './queue.ts'
 import { perQueue } from './schema.ts'
 import type { Turn } from './turn.ts'
+import { textIn } from './words.ts'
 
 type ParentOptions = Parameters<IQueueBackend['addJob']>[2]
 
@@ -16,11 +17,11 @@ const addedAtOnce = 500
 export function adding({ run }: Access): Pick<IQueueBackend, 'addJob' | 'addJobs'> {
   return {
     async addJob(job, jobId, parentOptions) {
-      supported(job, parentOptions)
+      supported(job, jobId, parentOptions)
       return run((turn) => add(turn, job, jobId))
     },
     async addJobs(entries) {
-      for (const { job, parentKeyOpts } of entries) supported(job, parentKeyOpts)
+      for (const { job, jobId, parentKeyOpts } of entries) supported(job, jobId, parentKeyOpts)
       const steps = []
       for (let at = 0; at < entries.length; at += addedAtOnce) {
         const step = entries.slice(at, at + addedAtOnce)
@@ -32,7 +33,8 @@ export function adding({ run }: Access): Pick<IQueueBackend, 'addJob' | 'addJobs
 }
 
 /** Nothing that a job asks for is left out in silence. */
-function supported(job: JobJson, parentOptions: ParentOptions): void {
+function supported(job: JobJson, id: string | undefined, parentOptions: ParentOptions): void {
+  if (id?.includes('\0')) throw new NotSupportedError('A NUL character in a job id')
   if (job.deduplicationId !== undefined || job.opts.deduplication !== undefined) throw new NotSupportedError('De-duplication (`opts.deduplication`)')
   if (job.parentKey !== undefined || job.opts.parent !== undefined) throw new NotSupportedError('A flow (`opts.parent`)')
   if (parentOptions?.addToWaitingChildren || parentOptions?.parentKey) throw new NotSupportedError('A flow')
@@ -56,9 +58,9 @@ function add(turn: Turn, job: JobJson, given: string | undefined): string {
   const own = numberOf(queue, id) === n ? null : 1
   const { changes } = sql.run(insertJob, n, queue.q, place.state, place.a, place.b, id, own, timestamp, delay, opts.priority ?? 0)
   if (changes === 0) return duplicated(turn, id)
-  sql.run(insertBody, n, job.name, job.data, JSON.stringify(opts))
+  sql.run(insertBody, n, textIn(String(job.name)), job.data, JSON.stringify(opts))
   turn.move(undefined, place.state)
-  turn.say('added', id, job.name)
+  turn.say('added', id, String(job.name))
   if (isDelayed(job)) {
     turn.delayed(place.a)
     turn.say('delayed', id, String(place.a))

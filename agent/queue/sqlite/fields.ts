@@ -4,6 +4,7 @@ import type { Access } from './access.ts'
 import { JOB_MISSING, refusal } from './codes.ts'
 import { findJob, type JobRow, setMore } from './jobs.ts'
 import type { Turn } from './turn.ts'
+import { textIn, textOut } from './words.ts'
 
 type Part = Pick<IQueueBackend, 'updateData' | 'updateProgress' | 'addLog' | 'clearLogs' | 'getJobLogs'>
 
@@ -38,7 +39,7 @@ export function fields({ run }: Access): Part {
         const range = rangeOf(job.logs, from, to)
         const lines = turn.sql
           .all('SELECT line FROM log WHERE n = ? ORDER BY i LIMIT ? OFFSET ?', job.n, range.count, range.offset)
-          .map(({ line }) => String(line))
+          .map(({ line }) => textOut(line))
         return { logs: asc ? lines : lines.reverse(), count: job.logs }
       }),
   }
@@ -52,7 +53,7 @@ function mustFind(turn: Turn, id: string, command: string): JobRow {
 
 function addLine(turn: Turn, job: JobRow, line: string, keep: number): number {
   const { sql, queue } = turn
-  sql.run('INSERT INTO log (n, i, line) SELECT ?, coalesce(max(i), 0) + 1, ? FROM log WHERE n = ?', job.n, line, job.n)
+  sql.run('INSERT INTO log (n, i, line) SELECT ?, coalesce(max(i), 0) + 1, ? FROM log WHERE n = ?', job.n, textIn(String(line)), job.n)
   const count = job.logs + 1
   sql.run('UPDATE job SET logs = ? WHERE n = ?', count, job.n)
   const held = queue.active.get(job.id)

@@ -36,7 +36,8 @@ export function finishing(access: Access): Pick<IQueueBackend, 'moveToCompleted'
       return finished({ job, target: COMPLETED, value, keep: keepOf(removeOnComplete, options.removeOnComplete), fields: undefined, fetchNext }, token)
     },
     async moveToFailed(job, failedReason, removeOnFail, token, fetchNext, fields) {
-      const value = failedReason ?? 'null'
+      // Whatever was thrown may have anything as its message.
+      const value = String(failedReason ?? 'null')
       return finished({ job, target: FAILED, value, keep: keepOf(removeOnFail, options.removeOnFail), fields, fetchNext }, token)
     },
   }

@@ -5,6 +5,7 @@ import { rangeOf } from './fields.ts'
 import { findJob, findWhole, toJson } from './jobs.ts'
 import { ACTIVE, COMPLETED, DELAYED, FAILED, PRIORITIZED, type State, stateNames, stateOf, WAIT } from './schema.ts'
 import type { Turn } from './turn.ts'
+import { textOut } from './words.ts'
 
 type Part = Pick<
   IQueueBackend,
@@ -56,7 +57,7 @@ function finishOf(turn: Turn, id: string, withValue: boolean, toKey: (type: stri
   if (job === undefined) return withValue ? [-1, `Missing key for job ${toKey(id)}. isFinished`] : -1
   const code = job.state === COMPLETED ? 1 : job.state === FAILED ? 2 : 0
   if (!withValue) return code
-  const value = (code === 0 ? undefined : code === 1 ? job.returnvalue : job.failedReason) ?? undefined
+  const value = (code === 0 ? undefined : code === 1 ? job.returnvalue : job.failedReason && textOut(job.failedReason)) ?? undefined
   // As Redis, which ends an answer where there is nothing to say.
   return (value === undefined ? [code] : [code, value]) as [number, string]
 }

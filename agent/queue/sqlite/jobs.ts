@@ -3,6 +3,7 @@ import type { JobJson, JobsOptions } from 'bullmq'
 import { lockOf, numberOf } from './queue.ts'
 import { ACTIVE, PRIORITIZED, type State, WAIT } from './schema.ts'
 import type { Turn } from './turn.ts'
+import { textIn, textOut } from './words.ts'
 
 /** The narrow row. `made` and `begun` count attempts. */
 export interface JobRow {
@@ -23,14 +24,15 @@ export interface JobRow {
 }
 
 export interface WholeRow extends JobRow {
-  readonly name: string
+  /** Text, or its bytes: see words.ts. */
+  readonly name: string | Uint8Array
   readonly data: string
   readonly opts: string
   /** Whether there is a row in `more`. */
   readonly more: number | null
   readonly progress: string | null
   readonly returnvalue: string | null
-  readonly failedReason: string | null
+  readonly failedReason: string | Uint8Array | null
   readonly stacktrace: string | null
   readonly deferred: string | null
 }
@@ -107,7 +109,7 @@ const setters: Record<MoreField, string> = {
 
 /** Sets what most jobs never have. */
 export function setMore({ sql, queue }: Turn, { n, id }: Pick<JobRow, 'n' | 'id'>, field: MoreField, value: string): void {
-  sql.run(setters[field], n, value)
+  sql.run(setters[field], n, textIn(value))
   const held = queue.active.get(id)
   if (held !== undefined) held.hasMore = true
 }
@@ -120,7 +122,7 @@ export function setFields(turn: Turn, job: Pick<JobRow, 'n' | 'id'>, fields: Rec
 export function toJson(row: WholeRow): JobJson {
   const json: Partial<JobJson> = {
     id: row.id,
-    name: row.name,
+    name: textOut(row.name),
     data: row.data || '{}',
     opts: JSON.parse(row.opts) as JobsOptions,
     progress: row.progress === null ? 0 : JSON.parse(row.progress),
@@ -133,7 +135,7 @@ export function toJson(row: WholeRow): JobJson {
   }
   if (row.state > 3 && row.a !== null) json.finishedOn = row.a
   if (row.started !== null) json.processedOn = row.started
-  if (row.failedReason !== null) json.failedReason = row.failedReason
+  if (row.failedReason !== null) json.failedReason = textOut(row.failedReason)
   if (row.deferred !== null) json.deferredFailure = row.deferred
   if (row.stacktrace !== null) json.stacktrace = row.stacktrace
   if (row.returnvalue !== null) json.returnvalue = row.returnvalue

@@ -86,6 +86,23 @@ t.test("the queue's own concurrency holds for all workers together", async (t) =
   await Promise.all(workers.map((worker) => worker.close()))
 })
 
+t.test('texts come back as they were, whatever is in them', async (t) => {
+  const { Queue, Worker } = open(t)
+  const queue = new Queue('tasks', { connection })
+  const text = 'a\0b "ü" \n \u{1f600}'
+  const worker = new Worker('tasks', null, { connection, name: 'hand' })
+  const { id = '' } = await queue.add(text, { text })
+  const job = await worker.getNextJob('t')
+  await job?.log(text)
+  await job?.updateProgress({ text })
+  await job?.moveToFailed(new Error(text), 't')
+  t.match(await queue.getJob(id), { name: text, data: { text }, progress: { text }, failedReason: text })
+  t.same((await queue.getJobLogs(id)).logs, [text])
+  t.same(await queue.getBackend().isFinished(id, true), [2, text])
+  await t.rejects(queue.add('x', {}, { jobId: 'a\0b' }), { code: 'NOT_SUPPORTED' })
+  await worker.close()
+})
+
 t.test('who works and who listens is listed, and no longer when closed', async (t) => {
   const { Queue, QueueEvents, Worker } = open(t)
   const queue = new Queue('tasks', { connection })
