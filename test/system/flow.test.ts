@@ -9,8 +9,8 @@ t.setTimeout(600_000)
 const tasks = ring(20_000, 100_000)
 /** Places of a queue: 32 a slot. */
 const limit = 64
-/** A heap that is held small, as on a board: what grows cannot hide in what V8 takes because it may. */
-const env = { NODE_OPTIONS: '--max-semi-space-size=1 --max-old-space-size=64' }
+/** Memory that is held small, as on a board: what grows cannot hide in what V8 and malloc take because they may. */
+const env = { NODE_OPTIONS: '--max-semi-space-size=1 --max-old-space-size=64', MALLOC_ARENA_MAX: '1', UV_THREADPOOL_SIZE: '1' }
 const MiB = 1 << 20
 /** What a heap takes and gives back, in MiB. */
 const margin = 4
