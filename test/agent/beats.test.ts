@@ -294,3 +294,19 @@ t.test('what the queue has lost is given up and told; what runs goes on', async 
   t.equal(table.get(a.id), undefined)
   t.equal(table.get(b.id), b)
 })
+
+t.test('between two beats whoever is interested can be told how much room there is, and no more', async (t) => {
+  const { beats, peer, air, time, interest, sender, hold, outbox } = await open(t)
+  const other = await air.peer()
+  const stranger = await air.peer()
+  await hold('a')
+  await outbox.put(resultOf(peer.id, 'b'))
+  interest.touch(other.id, time.now())
+  beats.tellAllRoom()
+  await sender.flush()
+  const room = { free: 5, more: true, held: [], done: [], asks: [] }
+  t.match(peer.of('node.beat'), [{ body: room }])
+  t.match(other.of('node.beat'), [{ body: room }])
+  t.same(stranger.of('node.beat'), [])
+  t.equal(peer.of('task.done').length, 1, 'results are not sent again with it')
+})

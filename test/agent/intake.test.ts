@@ -4,6 +4,7 @@ import { errors, fromFailure, IpdcError } from '../../src/core/errors.ts'
 import type { Moment } from '../../src/core/job/lease.ts'
 import { kindsOf } from '../../src/core/kinds.ts'
 import { silent } from '../../src/core/log.ts'
+import type { Reason } from '../../src/core/reasons.ts'
 import { createIdentity } from '../../src/core/trust/identity.ts'
 import { type Manifest, readManifest, signManifest } from '../../src/core/trust/manifest.ts'
 import { allows, type Policy } from '../../src/core/trust/policy.ts'
@@ -12,7 +13,7 @@ import { plugins } from '../../src/plugins/index.ts'
 import { bytes, openRooms, resultOf } from './rooms.ts'
 
 /** A node's intake, and a coordinator that is a member of its domain. */
-async function open(t: Test, { limit = 8, policy = 'domain' as Policy } = {}) {
+async function open(t: Test, { limit = 8, policy = 'domain' as Policy, closed = undefined as Reason | undefined } = {}) {
   const rooms = await openRooms(t, { limit })
   const { table, queue, outbox, sender, time, air } = rooms
   const { domain, self } = air
@@ -29,6 +30,7 @@ async function open(t: Test, { limit = 8, policy = 'domain' as Policy } = {}) {
     kinds: kindsOf(plugins),
     clock: time,
     log: silent,
+    closed: () => closed,
     check(bytes) {
       const manifest = readManifest(bytes, keyOf)
       const allowed = allows(policy, manifest, { self, domain, wall: time.wall() })
@@ -195,6 +197,14 @@ t.test('draining, it takes nothing new, and still says how things stand', async 
   t.equal(queue.size.waiting, 1)
   t.match(peer.of('task.accepted'), [{ body: { tasks: [{ task: 'map/a' }] } }])
   t.match(peer.of('task.refused'), [{ body: { tasks: [{ task: 'map/b', error: { code: 'QUEUE_FULL', message: 'This node takes no new tasks' } }] } }])
+})
+
+t.test('a node that runs nothing takes nothing, and says why', async (t) => {
+  const { offer, queue, sender, peer } = await open(t, { closed: 'paused' })
+  await offer(['a'])
+  await sender.flush()
+  t.equal(queue.size.waiting, 0)
+  t.match(peer.of('task.refused'), [{ body: { tasks: [{ error: { code: 'QUEUE_FULL', message: 'This node takes no new tasks: it is paused' } }] } }])
 })
 
 t.test('what the manifest does not cover is refused with a code, task for task, and nothing is held', async (t) => {
