@@ -106,7 +106,7 @@ t.test("'full': a sync that fails once costs nothing: what was written is writte
     said.filter((line) => /^notice|^failed/.test(line)),
     ['notice mended'],
   )
-  const failed = steps.findIndex((step) => step.is === 'sync' && !steps.some((other) => other.is === 'synced' && other.sync === step.sync))
+  const failed = steps.findIndex((step) => step.is === 'sync' && steps.some((other) => other.is === 'sync failed' && other.sync === step.sync))
   const next = steps.slice(failed + 1)
   const acknowledged = next.findIndex((step) => step.is === 'said' && step.line.startsWith('+'))
   const rewritten = next.findIndex((step) => step.is === 'write' && step.file === 'queue.db-wal' && step.offset === 0 && step.bytes.length > 1000)
@@ -146,7 +146,7 @@ t.test('pages of the database that a failed sync has dropped are written again f
   const inject = ['fdatasync:error=EIO:when=3']
   const steps = await traceChild(strace, { path, rows: 30, clients: 8, bytes: 700 }, { inject, env: { UV_THREADPOOL_SIZE: '1' } })
   t.ok(steps.some((step) => step.is === 'said' && step.line === 'notice mended'))
-  const failed = steps.findIndex((step) => step.is === 'sync' && !steps.some((other) => other.is === 'synced' && other.sync === step.sync))
+  const failed = steps.findIndex((step) => step.is === 'sync' && steps.some((other) => other.is === 'sync failed' && other.sync === step.sync))
   const pages = (from: readonly (typeof steps)[number][]) =>
     new Set(from.flatMap((step) => (step.is === 'write' && step.file === 'queue.db' ? [step.offset] : [])))
   t.match(steps[failed], { file: 'queue.db' })

@@ -27,8 +27,17 @@ t.test("after a cut of power a file of 'normal' durability is sound and holds ev
   await cutPower(t, 'normal', lastSync)
 })
 
+t.test("when every fourth sync fails, a cut of power still leaves a file of 'full' durability that holds every acknowledged row", async (t) => {
+  await cutPower(t, 'full', (_, at) => at, ['fdatasync:error=EIO:when=4+4'])
+})
+
 /** `promised` gives the step up to which what was said must be true. */
-async function cutPower(t: Test, durability: Durability, promised: (steps: readonly Step[], at: number) => number): Promise<void> {
+async function cutPower(
+  t: Test,
+  durability: Durability,
+  promised: (steps: readonly Step[], at: number) => number,
+  inject: readonly string[] = [],
+): Promise<void> {
   const strace = needs(t, 'strace')
   if (strace === undefined) return
   const folder = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'ipdc-power-'))
@@ -38,7 +47,7 @@ async function cutPower(t: Test, durability: Durability, promised: (steps: reado
   for (const end of [{ end: 'exit' }, { end: 'exit' }, {}] as const) {
     const task = { path: join(folder, 'queue.db'), durability, rows: 100, clients: 4, bytes: 700, removes: 3, maxLogPages: 48, ...end }
     const numbered = (step: Step) => ('sync' in step ? { ...step, sync: step.sync + steps.length } : step)
-    steps.push(...(await traceChild(strace, task)).map(numbered))
+    steps.push(...(await traceChild(strace, task, { inject, env: { UV_THREADPOOL_SIZE: '1' } })).map(numbered))
   }
   const based = steps.findIndex((step) => step.is === 'synced' && step.file === '.')
   t.ok(steps.filter((step) => step.is === 'write' && step.file === 'queue.db-wal' && step.offset === 0).length > 8, 'the log was emptied again and again')
@@ -47,7 +56,7 @@ async function cutPower(t: Test, durability: Durability, promised: (steps: reado
     const random = createRandom(seed)
     return { seed, random, at: moment(steps, random) }
   }).sort((a, b) => a.at - b.at)
-  const disk = createDisk()
+  const disk = createDisk(createRandom(cuts))
   let taken = 0
   for (const { seed, random, at } of moments) {
     for (; taken < at; taken += 1) disk.take(steps[taken]!)
@@ -67,7 +76,8 @@ async function cutPower(t: Test, durability: Durability, promised: (steps: reado
     if (wrong.length > 0 || (notices.length > 0 && at > based)) t.fail(`seed ${seed}, before step ${at} of ${steps.length}: ${wrong.join(', ')}`, { notices })
     await rm(home, { recursive: true })
   }
-  t.pass(`${cuts} cuts`)
+  const failed = steps.filter(({ is }) => is === 'sync failed').length
+  t.equal(failed > 10, inject.length > 0, `${cuts} cuts, ${failed} of ${steps.filter(({ is }) => is === 'sync').length} syncs failed`)
 }
 
 /** Any step, or more often one near the end of a sync or the first writes behind it, where the order matters. */

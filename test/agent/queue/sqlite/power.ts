@@ -1,6 +1,6 @@
 /**
  * A cut of power, from a trace: what was synced is there; of what was written since, any part may be, in any order, by sectors
- * or by pages of the system; a name is there for certain, or gone for certain, only after a sync of the folder.
+ * or by pages of the system; what a sync that failed should have brought stays as far as it came, and no later one brings the rest; a name is there for certain, or gone for certain, only after a sync of the folder.
  */
 import type { Step } from './trace.ts'
 
@@ -25,12 +25,12 @@ interface File {
   name: 'new' | 'kept' | 'removed'
 }
 
-export function createDisk(): SimulatedDisk {
+export function createDisk(random: Random): SimulatedDisk {
   // A name that is used again is another file; the former one may still be there after the cut.
   const files = new Map<string, File>()
   const former = new Map<string, File>()
   /** What a sync in flight will have made durable when it ends: writes that came before it began. */
-  const flights = new Map<number, () => void>()
+  const flights = new Map<number, (isDone: boolean) => void>()
 
   const take = (step: Step) => {
     if (step.is === 'write') {
@@ -45,7 +45,10 @@ export function createDisk(): SimulatedDisk {
     } else if (step.is === 'sync') {
       flights.set(step.sync, step.file === '.' ? namesAreKept() : contentIsKept(step.file))
     } else if (step.is === 'synced') {
-      flights.get(step.sync)?.()
+      flights.get(step.sync)?.(true)
+      flights.delete(step.sync)
+    } else if (step.is === 'sync failed') {
+      flights.get(step.sync)?.(false)
       flights.delete(step.sync)
     } else if (step.is === 'truncated') {
       const file = files.get(step.file)
@@ -56,15 +59,18 @@ export function createDisk(): SimulatedDisk {
   const contentIsKept = (name: string) => {
     const file = files.get(name)
     const count = file?.writes.length ?? 0
-    return () => {
-      if (file !== undefined) file.durable = over(file.durable, file.writes.splice(0, count))
+    return (isDone: boolean) => {
+      if (file === undefined) return
+      const writes = file.writes.splice(0, count)
+      file.durable = isDone ? over(file.durable, writes) : contentAfter({ durable: file.durable, writes }, random)
     }
   }
 
   const namesAreKept = () => {
     const present = [...files.values()]
     const gone = [...former.keys()]
-    return () => {
+    return (isDone: boolean) => {
+      if (!isDone) return
       for (const file of present) file.name = 'kept'
       for (const name of gone) former.delete(name)
     }
@@ -80,7 +86,7 @@ export function createDisk(): SimulatedDisk {
 }
 
 /** Each piece as it was after some number of the writes to it; pieces of a size and a likelihood that this cut has chosen. */
-function contentAfter({ durable, writes }: File, random: Random): Buffer {
+function contentAfter({ durable, writes }: Pick<File, 'durable' | 'writes'>, random: Random): Buffer {
   const piece = random() < 0.5 ? 512 : 4096
   const likely = [0, 0.1, 0.5, 0.9, 1][Math.floor(random() * 5)] ?? 0
   const kept: Write[] = []

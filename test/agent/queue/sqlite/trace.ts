@@ -8,7 +8,7 @@ export type Step =
   | { readonly is: 'write'; readonly file: string; readonly offset: number; readonly bytes: Buffer; readonly atMs: number }
   | { readonly is: 'truncated'; readonly file: string; readonly bytes: number }
   | { readonly is: 'sync'; readonly file: string; readonly sync: number; readonly isMain: boolean; readonly atMs: number }
-  | { readonly is: 'synced'; readonly file: string; readonly sync: number }
+  | { readonly is: 'synced' | 'sync failed'; readonly file: string; readonly sync: number }
   | { readonly is: 'removed'; readonly file: string }
   | { readonly is: 'said'; readonly line: string }
 
@@ -60,12 +60,13 @@ function parse(lines: readonly string[], folder: string): Step[] {
       steps.push({ is: 'sync', ...one, isMain: thread === main, atMs })
       if (/ = 0/.test(sync[2] ?? '')) steps.push({ is: 'synced', ...one })
       else if (/unfinished/.test(sync[2] ?? '')) flying.set(thread, one)
+      else if (/ = -1 /.test(sync[2] ?? '')) steps.push({ is: 'sync failed', ...one })
     }
     const landed = /^<\.\.\. f(?:data)?sync resumed>.* = (-?\d+)/.exec(call)
     const one = landed && flying.get(thread)
     if (one) {
       flying.delete(thread)
-      if (landed[1] === '0') steps.push({ is: 'synced', ...one })
+      steps.push({ is: landed[1] === '0' ? 'synced' : 'sync failed', ...one })
     }
     if (/^(?:pwritev|sync_file_range|unlinkat)\(/.test(call)) throw new Error(`A call that this reader does not know: ${call.slice(0, 80)}`)
   }
