@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { CarReader } from '@ipld/car'
 import t from 'tap'
+import { IpdcError } from '../../../src/core/errors.ts'
 import type { Store } from '../../../src/core/ports.ts'
 import { readCar } from '../../../src/core/store/car.ts'
 import { all, noise, pieces, tiny } from '../../conformance/store.ts'
@@ -277,3 +278,35 @@ t.test('closing ends what is being served', async (t) => {
   await closed(socket)
   t.pass('the connection is gone')
 })
+
+t.test('what the agent tells is for members, and only under the paths it gave', async (t) => {
+  const gateway = await openGateway(t, await openStore(t), { tells: { '/status': async () => ({ full: true }) } })
+  t.same(await request(`${gateway.url}/status`, member).then(({ status, body }) => [status, JSON.parse(body.toString())]), [200, { full: true }])
+  t.equal((await request(`${gateway.url}/status`)).status, 403)
+  t.equal((await request(`${gateway.url}/status`, { 'x-member': 'forged' })).status, 401)
+  for (const path of ['/queue', '/status/', '/toString', '/__proto__']) t.equal((await request(`${gateway.url}${path}`, member)).status, 404, path)
+})
+
+t.test('an order goes to the agent, which checks by itself who gives it; what it throws goes back', async (t) => {
+  const orders: string[] = []
+  const gateway = await openGateway(t, await openStore(t), {
+    obeys: {
+      async '/queue'({ headers, method, path, body }) {
+        orders.push(`${method} ${path} ${headers['x-member']} ${Buffer.from(body).toString()}`)
+        if (body.length === 0) throw new IpdcError('BUSY', { message: 'later', hint: 'wait' })
+        return { dropped: 1 }
+      },
+    },
+  })
+  t.same(await post(`${gateway.url}/queue`, 'pause'), [200, '{"dropped":1}'])
+  t.same(await post(`${gateway.url}/queue`, ''), [409, '{"code":"BUSY","message":"later","hint":"wait"}'])
+  t.same(orders, ['POST /queue me pause', 'POST /queue me '])
+  t.equal((await post(`${gateway.url}/queue`, 'x'.repeat(5_000)))[0], 413)
+  t.equal((await post(`${gateway.url}/status`, 'pause'))[0], 405)
+  t.equal(orders.length, 2)
+})
+
+async function post(url: string, body: string): Promise<[number, string]> {
+  const answer = await fetch(url, { method: 'POST', headers: member, body })
+  return [answer.status, await answer.text()]
+}
