@@ -61,3 +61,10 @@ t.test('a stage is over when its source has ended and nothing is left', (t) => {
   t.ok(isOver(stage('map', { total: 4, done: 3, failed: 1 })))
   t.end()
 })
+
+t.test('why nothing of a job runs stands below its bars, and at the end of its line', (t) => {
+  const waiting = { ...job, waits: '3 nodes are full, 1 has no memory' }
+  t.equal(stageBars(waiting, names, new Map(), paint).at(-1), 'waits   3 nodes are full, 1 has no memory')
+  t.match(stageLine(waiting, names, new Map(), paint), / \| ben 3 · ada 1 \| waits: 3 nodes are full, 1 has no memory$/)
+  t.end()
+})
