@@ -17,8 +17,12 @@ function add(options: Options = {}): Command {
 const claim: Command = { is: 'claim', token: 't1' }
 const complete: Command = { is: 'complete', who: 0, token: 'own', value: 'done', fetch: false }
 const fail: Command = { is: 'fail', who: 0, token: 'own', message: 'boom', fetch: false, final: false }
+const later: Command = { is: 'advance', ms: minute10 + 10_000 }
 /** A job is added that is due at once, but nobody has asked for a job since. */
 const due: Command = add({ delay: minute10, ago: minute10 })
+
+/** More than either backend moves or removes in one step. */
+const many = 1100
 
 interface Row {
   /** What Redis does. */
@@ -65,12 +69,61 @@ const rows: readonly Row[] = [
   },
 ]
 
+/** Never found to differ, and beyond the reach of random sequences: more jobs than fit into one step. */
+const large: readonly Row[] = [
+  { title: 'many delayed jobs are promoted', commands: [{ is: 'addMany', count: many, options: { delay: minute10 } }, { is: 'promoteJobs' }, claim] },
+  { title: 'many due jobs are put in line by claims', commands: [{ is: 'addMany', count: many, options: { delay: minute10 } }, later, claim, complete, claim] },
+  {
+    title: 'many jobs are drained',
+    commands: [
+      { is: 'addMany', count: many, options: { priority: 2 } },
+      { is: 'addMany', count: many, options: {} },
+      { is: 'drain', delayed: true },
+    ],
+  },
+  {
+    title: 'many jobs are cleaned',
+    commands: [
+      { is: 'addMany', count: many, options: {} },
+      { is: 'clean', grace: 0, limit: 1050, type: 'wait' },
+      { is: 'clean', grace: 0, limit: 0, type: 'wait' },
+    ],
+  },
+  {
+    title: 'many jobs run, are retried, and are obliterated',
+    commands: [
+      { is: 'addMany', count: many, options: {} },
+      { is: 'work' },
+      { is: 'retryJobs', state: 'completed' },
+      claim,
+      { is: 'obliterate', force: false, count: 1000 },
+      { is: 'obliterate', force: true, count: 1050 },
+      add(),
+    ],
+  },
+  {
+    title: 'many finished jobs go when they are too old, a thousand at a time',
+    commands: [{ is: 'addMany', count: many, options: {} }, { is: 'work' }, later, add({ removeOnComplete: { age: 600 } }), complete],
+  },
+  {
+    title: 'a range of many jobs is the same from either end',
+    commands: [
+      { is: 'addMany', count: many, options: {} },
+      { is: 'getJobs', types: ['waiting'], start: 990, end: 1010, asc: true },
+      { is: 'getJobs', types: ['waiting'], start: -20, end: -2, asc: false },
+      { is: 'restart' },
+      { is: 'getJobs', types: ['waiting'], start: 95, end: 105, asc: false },
+    ],
+    setup: { restarts: true },
+  },
+]
+
 const program = needs(t, 'redis-server')
 if (program !== undefined) {
   const redis = await startRedis(t, { program })
   const left = onRedis(redis.url, createRedisBackend as never)
   t.teardown(() => left.end())
-  for (const { title, setup, commands, gives } of rows) {
+  for (const { title, setup, commands, gives } of [...rows, ...large]) {
     t.test(title, async (t) => {
       let last: unknown
       const sequence = { setup: { maxStalledCount: 0, defaults: {}, listens: false, restarts: false, ...setup }, commands }

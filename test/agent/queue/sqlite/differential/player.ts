@@ -25,6 +25,8 @@ export interface Player {
 
 /** An end that was not heard of by then was missed. */
 const missedMs = 5000
+/** Of many jobs, so many are looked at one by one. */
+const maxDumped = 100
 const states = ['waiting', 'active', 'prioritized', 'delayed', 'completed', 'failed'] as const
 
 export function createPlayer(store: Store, name: string, clock: { now: number }, setup: Setup): Player {
@@ -32,7 +34,7 @@ export function createPlayer(store: Store, name: string, clock: { now: number },
   /** Plays on another queue of the same store. */
   let elsewhere: Player | undefined
   /** In order of their first sight. */
-  const ids: string[] = []
+  const ids = new Set<string>()
   const jobs = new Map<string, Job>()
   const tokens = new Map<string, string>()
   /** When each lock ends, as far as its holder knows. */
@@ -71,7 +73,7 @@ export function createPlayer(store: Store, name: string, clock: { now: number },
   }
 
   function seen(id: string | undefined): void {
-    if (id !== undefined && !ids.includes(id)) ids.push(id)
+    if (id !== undefined) ids.add(id)
   }
 
   function added(job: Job): unknown {
@@ -325,7 +327,7 @@ export function createPlayer(store: Store, name: string, clock: { now: number },
     again,
     async dump() {
       const each = await Promise.all(
-        [...ids, 'nobody'].map(async (id) => [
+        [...[...ids].slice(0, maxDumped), 'nobody'].map(async (id) => [
           id,
           describe(await side.queue.getJob(id)),
           await side.queue.getJobState(id),
