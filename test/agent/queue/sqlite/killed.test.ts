@@ -65,7 +65,7 @@ t.test(`killed at ${rounds} random moments (seed ${seed}), it loses nothing and 
   const home = folder(t)
   for (let round = 1; round <= rounds; round += 1) {
     const path = join(home, `${round}.db`)
-    const lines = 50 + Math.floor(random() * 3000)
+    const lines = 50 + Math.floor(random() * 1500)
     const { added, begun, ended } = await killAfter(lines, path)
     const { active, ran, stalled } = await drain(path)
     const done = new Set([...ended, ...ran])

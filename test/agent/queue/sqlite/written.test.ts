@@ -7,11 +7,12 @@ import { folder, open } from './open.ts'
 const wchar = () => Number(/^wchar: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1])
 const jobs = 2000
 
-for (const { concurrency, most } of [
-  { concurrency: 8, most: 3072 },
-  { concurrency: 1, most: 6144 },
+for (const { concurrency, ids, most } of [
+  { concurrency: 8, ids: 'of the queue', most: 3072 },
+  { concurrency: 8, ids: 'given', most: 4096 },
+  { concurrency: 1, ids: 'of the queue', most: 5120 },
 ])
-  t.test(`at most ${most} bytes a job at concurrency ${concurrency}`, async (t) => {
+  t.test(`at most ${most} bytes a job at concurrency ${concurrency}, ids ${ids}`, async (t) => {
     const { Queue, Worker } = open(t, join(folder(t), 'queue.db'))
     const queue = new Queue('tasks', { connection: {}, defaultJobOptions: { removeOnComplete: true } })
     const data = { text: 'x'.repeat(240) }
@@ -22,7 +23,7 @@ for (const { concurrency, most } of [
     const before = wchar()
     await Promise.all(
       Array.from({ length: concurrency }, async () => {
-        while (left-- > 0) await queue.add('x', data)
+        while (left-- > 0) await queue.add('x', data, ids === 'given' ? { jobId: `task-${left}-of-somebody` } : {})
       }),
     )
     await all.promise
