@@ -56,7 +56,7 @@ export function reborn(round: Round, id: string, boot: number): void {
   book.beaten = false
   for (const job of state.ring) if (job.refusals.delete(id)) state.version++
   for (const attempt of [...book.attempts]) {
-    if (attempt.boot >= boot || attempt.is === 'offered') continue
+    if (attempt.boot >= boot) continue
     if (attempt.is === 'running') lose(round, attempt, 'it was started again')
     else if (attempt.task.job.pure && attempt.until > now + returnMs) {
       attempt.until = now + returnMs
@@ -65,9 +65,9 @@ export function reborn(round: Round, id: string, boot: number): void {
   }
 }
 
-/** A node has told all that it holds: what it had before its last start and did not name is gone. */
+/** A node has told all that it holds: what it had, or was offered, before its last start and did not name is gone. An offer is for one start. */
 export function missed(round: Round, id: string, boot: number): void {
   for (const attempt of [...bookOf(round.state, id).attempts]) {
-    if (attempt.boot < boot && attempt.is !== 'offered') lose(round, attempt, 'it was started again')
+    if (attempt.boot < boot) lose(round, attempt, 'it was started again')
   }
 }

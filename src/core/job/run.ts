@@ -4,7 +4,7 @@
  */
 import { encode } from '../cbor.ts'
 import { fromFailure, IpdcError } from '../errors.ts'
-import { maxTaskBytes, namePattern, type Outcome, type RunOptions, type Schema } from '../kind.ts'
+import { maxTaskBytes, type NodeId, namePattern, type Outcome, type RunOptions, type Schema } from '../kind.ts'
 import { check } from './check.ts'
 import type { TaskAdded } from './event.ts'
 import type { Told } from './instruction.ts'
@@ -12,6 +12,8 @@ import { nameTask } from './name.ts'
 
 /** Outcomes that nobody has taken yet, at most: then the source pauses. @default 1_000 */
 const maxUntaken = 1000
+
+const noOne: readonly NodeId[] = []
 
 /** The lifecycle, as a run needs it. */
 export interface Line {
@@ -131,7 +133,7 @@ export function createRun<Task, Result>({ stage, source, options, schema, signal
       name,
       body,
       key: options.key?.(task) ?? name,
-      prefer: options.prefer?.(task) ?? [],
+      prefer: options.prefer?.(task) ?? noOne,
       on: options.on?.(task),
       needs: options.needs?.(task),
     })

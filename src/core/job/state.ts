@@ -37,6 +37,8 @@ export interface Job {
   readonly term: Term
   /** Label: `mr@1`. */
   readonly kind: string
+  /** What a task asks of a node that asks for nothing more. */
+  readonly want: Want
   readonly pure: boolean
   readonly leaseMs: Ms
   /** `--nodes`: the first N of its ranking only. */
