@@ -1,12 +1,10 @@
 /** A real mosquitto for one test: on a free loopback port, in a temporary folder, ended by its pid. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import type { Test } from 'tap'
 import { freePort } from './port.ts'
+import { startTied, type Tied } from './tied.ts'
 
 export interface Mosquitto {
   readonly url: string
@@ -47,28 +45,16 @@ export async function startMosquitto(t: Test, { program, persistence = false, co
   ]
   const isReplaced = (line: string) => conf.some((other) => other.split(' ')[0] === line.split(' ')[0])
   await writeFile(join(dir, 'mosquitto.conf'), `${[...lines.filter((line) => !isReplaced(line)), ...conf].join('\n')}\n`)
-  let child: ChildProcess | undefined
+  let server: Tied | undefined
 
   const start = async (): Promise<void> => {
-    child = spawn(program, ['-c', join(dir, 'mosquitto.conf')], { stdio: ['ignore', 'ignore', 'pipe'], env: {} })
-    const said: string[] = []
-    for await (const line of createInterface({ input: child.stderr ?? process.stdin })) {
-      said.push(line)
-      // It listens before it says so.
-      if (/mosquitto version .* running/.test(line)) {
-        child.stderr?.resume()
-        return
-      }
-    }
-    throw new Error(`mosquitto did not start:\n${said.join('\n')}`)
+    // It listens before it says so.
+    server = await startTied([program, '-c', join(dir, 'mosquitto.conf')], 'stderr', /mosquitto version .* running/)
   }
   const end = async (signal: 'SIGKILL' | 'SIGTERM'): Promise<void> => {
-    const ending = child
-    child = undefined
-    if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null) return
-    const exited = once(ending, 'exit')
-    ending.kill(signal)
-    await exited
+    const ending = server
+    server = undefined
+    await ending?.end(signal)
   }
   const stop = () => end('SIGTERM')
   const kill9 = () => end('SIGKILL')
@@ -81,7 +67,7 @@ export async function startMosquitto(t: Test, { program, persistence = false, co
   return {
     url: `mqtt://127.0.0.1:${port}`,
     get pid() {
-      return child?.pid ?? 0
+      return server?.pid ?? 0
     },
     start,
     stop,

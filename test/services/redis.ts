@@ -1,12 +1,10 @@
 /** A real redis-server for one test: on a free loopback port, in a temporary folder, ended by its pid. */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import type { Test } from 'tap'
 import { freePort } from './port.ts'
+import { startTied, type Tied } from './tied.ts'
 
 export interface Redis {
   readonly url: string
@@ -38,28 +36,16 @@ export async function openRedis({ program, conf = ['--save', '', '--appendonly',
   const dir = await mkdtemp(join(tmpdir(), 'ipdc-redis-'))
   const port = await freePort()
   const base = ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--daemonize', 'no', '--logfile', '', '--maxmemory-policy', 'noeviction']
-  let child: ChildProcess | undefined
+  let server: Tied | undefined
 
   const start = async (): Promise<void> => {
-    child = spawn(program, [...base, ...conf], { stdio: ['ignore', 'pipe', 'ignore'], env: {} })
-    const said: string[] = []
-    for await (const line of createInterface({ input: child.stdout ?? process.stdin })) {
-      said.push(line)
-      if (/Ready to accept connections/.test(line)) {
-        child.stdout?.resume()
-        return
-      }
-    }
-    throw new Error(`redis-server did not start: ${said.slice(-5).join(' | ')}`)
+    server = await startTied([program, ...base, ...conf], 'stdout', /Ready to accept connections/)
   }
 
   const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
-    const running = child
-    child = undefined
-    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return
-    const exit = once(running, 'exit')
-    running.kill(signal)
-    await exit
+    const ending = server
+    server = undefined
+    await ending?.end(signal)
   }
 
   try {
@@ -72,7 +58,7 @@ export async function openRedis({ program, conf = ['--save', '', '--appendonly',
     url: `redis://127.0.0.1:${port}`,
     port,
     get pid() {
-      return child?.pid ?? 0
+      return server?.pid ?? 0
     },
     kill9: () => end('SIGKILL'),
     start,
