@@ -19,7 +19,7 @@ export interface Answer {
   /** Of this process, and of the server where there is one. */
   readonly cpuSeconds: number
   readonly seconds: number
-  /** From /proc/self/io: pages that went dirty for a disk, and bytes given to the kernel. */
+  /** From /proc/PID/io of whoever has the file: pages that went dirty for a disk, and bytes given to the kernel (of a server, its answers too). */
   readonly diskBytes: number
   readonly givenBytes: number
   /** After the load. */
@@ -113,7 +113,7 @@ async function measure({ load, jobs, store }: Order): Promise<Answer> {
   function sample() {
     const { user, system } = process.cpuUsage()
     const server = store.is === 'redis' ? cpuSecondsOf(store.pid) : 0
-    return { at: performance.now(), cpuSeconds: (user + system) / 1e6 + server, memory: memory(), ...io() }
+    return { at: performance.now(), cpuSeconds: (user + system) / 1e6 + server, memory: memory(), ...io(store) }
   }
 }
 
@@ -122,8 +122,9 @@ function payload(bytes: number): { text: string } {
   return { text: 'x'.repeat(bytes - '{"text":""}'.length) }
 }
 
-function io(): { diskBytes: number; givenBytes: number } {
-  const text = readFileSync('/proc/self/io', 'latin1')
+/** Of this process, or of the server that writes for it. */
+function io(store: Order['store']): { diskBytes: number; givenBytes: number } {
+  const text = readFileSync(`/proc/${store.is === 'redis' ? store.pid : 'self'}/io`, 'latin1')
   const field = (name: string) => Number(new RegExp(`^${name}: (\\d+)$`, 'm').exec(text)?.[1])
   return { diskBytes: field('write_bytes'), givenBytes: field('wchar') }
 }

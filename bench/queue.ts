@@ -32,6 +32,8 @@ const loads: readonly { load: Load; title: string; jobs: number }[] = [
   { load: 'bulk', title: 'add, 200 in one call', jobs: 10_000 },
 ]
 
+let files = 0
+
 const { values: flags } = parseArgs({ options: { rounds: { type: 'string', default: '3' }, dir: { type: 'string' } } })
 process.exitCode = await main()
 
@@ -99,8 +101,6 @@ function per(jobs: number, answer: Answer): Answer {
   return { ...answer, cpuSeconds: cpuSeconds / jobs, seconds: seconds / jobs, diskBytes: diskBytes / jobs, givenBytes: givenBytes / jobs }
 }
 
-let files = 0
-
 function file(folder: string, durability: 'normal' | 'full'): Order['store'] {
   return { is: 'sqlite', path: join(folder, `queue-${++files}.db`), durability }
 }
@@ -148,7 +148,7 @@ function report(rates: Rates, { more, memory }: Answer, { bare, open }: { bare: 
       const { cost, diskBytes, givenBytes } = row[name]
       const cpu = (cost.cpuSeconds * 1e6).toFixed(0).padStart(12)
       const ratio = (cost.cpuSeconds / row.redis.cost.cpuSeconds).toFixed(2).padStart(9)
-      const bytes = name === 'redis' ? ['-', '-'] : [diskBytes.toFixed(0), givenBytes.toFixed(0)]
+      const bytes = [diskBytes.toFixed(0), name === 'redis' ? '-' : givenBytes.toFixed(0)]
       console.log(
         `  ${titles[name].padEnd(30)}${cpu}${ratio}${(1 / cost.seconds).toFixed(0).padStart(9)}${(bytes[0] ?? '').padStart(12)}${(bytes[1] ?? '').padStart(13)}  ${picture(cost.cpuSeconds, row.redis.cost.cpuSeconds)}`,
       )
@@ -160,8 +160,9 @@ function report(rates: Rates, { more, memory }: Answer, { bare, open }: { bare: 
   console.log(`${'Memory, flags of a small board'.padEnd(32)}${'RSS MB'.padStart(12)}${'anon. MB'.padStart(12)}`)
   row('  bare Node', bare)
   row('  queue opened', open)
+  row('  2,000 jobs came and went: idle', { rss: memory.rss - more.rss, anonymous: memory.anonymous - more.anonymous })
   row('  20,000 jobs of 1 KB waiting', memory)
-  row('    more than before them', more)
+  row('    more than when idle', more)
   console.log()
   const c8 = rates.c8
   return verdict('bench:queue', [
