@@ -13,13 +13,14 @@ import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { type Cid, isCid } from '../cids.ts'
-import { codeOf, IpdcError, rowOf, toFailure, wrap } from '../errors.ts'
+import { codeOf, IpdcError, toFailure, wrap } from '../errors.ts'
 import { createServer } from '../http.ts'
 import type { NodeId } from '../kind.ts'
 import type { Log } from '../log.ts'
 import type { Store } from '../ports.ts'
-import { carHead, carStart, carStartOf } from '../store/car.ts'
+import { carHead, carStart } from '../store/car.ts'
 import { isMissing } from '../store/missing.ts'
+import { type Answer, common, json, probe, statusOf, text } from './answer.ts'
 import type { Holder } from './ask.ts'
 import { type Selection, select } from './selection.ts'
 import { send } from './send.ts'
@@ -68,13 +69,6 @@ export interface Gateway {
   /** Open now. */
   readonly connections: number
   close(): Promise<void>
-}
-
-interface Answer {
-  readonly status: number
-  readonly headers?: Readonly<Record<string, string | number>>
-  /** Left out for HEAD. */
-  readonly body?: Uint8Array | AsyncIterable<Uint8Array>
 }
 
 /** @throws IO: the port is taken */
@@ -288,44 +282,4 @@ function rangeOf(header: string | undefined, length: number): { readonly from: n
   const from = match[1] === '' ? Math.max(0, length - Number(match[2])) : Number(match[1])
   const to = match[1] === '' || match[2] === '' ? length - 1 : Math.min(Number(match[2]), length - 1)
   return from >= length || from > to ? 'wrong' : { from, to }
-}
-
-function common(path: string, chain: readonly Cid[], etag: string, filename: string): Record<string, string> {
-  // Header values are of few characters: others are left out of one form and encoded in the other.
-  const plain = filename.replace(/[^\w.-]/g, '_')
-  return {
-    etag,
-    'content-disposition': `attachment; filename="${plain}"${plain === filename ? '' : `; filename*=UTF-8''${encodeURIComponent(filename.toWellFormed())}`}`,
-    'x-content-type-options': 'nosniff',
-    'x-ipfs-path': path,
-    'x-ipfs-roots': chain.join(','),
-    'ipfs-uri': `ipfs://${path.slice('/ipfs/'.length)}`,
-    'cache-control': 'public, max-age=29030400, immutable',
-  }
-}
-
-/** The CID of nothing: version 1, raw, identity, no bytes. It never travels as a block. */
-const emptyCar = carStartOf(Uint8Array.of(1, 0x55, 0, 0))
-
-function probe(format: 'raw' | 'car'): Answer {
-  if (format === 'raw')
-    return {
-      status: 200,
-      headers: { ...common('/ipfs/bafkqaaa', ['bafkqaaa'], '"bafkqaaa.raw"', 'bafkqaaa.bin'), 'content-type': 'application/vnd.ipld.raw', 'content-length': 0 },
-    }
-  const headers = common('/ipfs/bafkqaaa', ['bafkqaaa'], 'W/"bafkqaaa.car"', 'bafkqaaa.car')
-  return { status: 200, headers: { ...headers, 'content-type': 'application/vnd.ipld.car; version=1; order=dfs; dups=n' }, body: emptyCar }
-}
-
-function statusOf(code: string): number {
-  const byExit: Record<number, number> = { 2: 400, 65: 400, 66: 404, 75: 409, 77: 403 }
-  return byExit[rowOf(code).exit] ?? 500
-}
-
-function json(value: unknown): Answer {
-  return { status: 200, headers: { 'content-type': 'application/json', 'cache-control': 'no-store' }, body: Buffer.from(JSON.stringify(value)) }
-}
-
-function text(status: number, why: string): Answer {
-  return { status, headers: { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' }, body: Buffer.from(`${why}\n`) }
 }
