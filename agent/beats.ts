@@ -45,7 +45,9 @@ export function createBeats({ table, queue, outbox, jobs, interest, sender, boot
   let checking: NodeJS.Timeout | undefined
 
   const beat = (coordinator: NodeId) => {
-    const held = table.of(coordinator).map(({ job, task, term, attempt, is }) => ({ job, task, term, attempt, is }))
+    const held = table
+      .of(coordinator)
+      .map(({ job, task, term, attempt, is, asks }) => ({ job, task, term, attempt, is, ...(asks ? { kept: true as const } : {}) }))
     const ends = outbox.of(coordinator)
     const done = ends.map(({ job, task, term, attempt }) => ({ job, task, term, attempt }))
     const asks = jobs.asks(coordinator)

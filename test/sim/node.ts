@@ -50,7 +50,7 @@ export type Fact =
   | {
       readonly is: 'beat'
       readonly more: boolean
-      readonly held: readonly (Ref & { job: string; is: 'waiting' | 'running' })[]
+      readonly held: readonly (Ref & { job: string; is: 'waiting' | 'running'; kept?: true })[]
       readonly done: readonly (Ref & { job: string })[]
     }
 
@@ -254,7 +254,14 @@ export function createNode({ id, room, slots, agenda, random, counts, tell, muta
   }
 
   function beat(): void {
-    const held = [...node.held.values()].map(({ job, task, term, attempt, is }) => ({ job, task, term, attempt, is }))
+    const held = [...node.held.values()].map(({ job, task, term, attempt, is, asks }) => ({
+      job,
+      task,
+      term,
+      attempt,
+      is,
+      ...(asks === true ? { kept: true as const } : {}),
+    }))
     const done = [...node.outbox.values()].map(({ job, task, term, attempt }) => ({ job, task, term, attempt }))
     for (let at = 0; at === 0 || at < Math.max(held.length, done.length); at += maxEntries) {
       const more = at + maxEntries < Math.max(held.length, done.length)

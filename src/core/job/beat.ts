@@ -47,6 +47,8 @@ function holds(round: Round, job: Job, { src, boot }: Beat, item: Beat['held'][n
     takes(round, live, item.is === 'running', boot)
     return true
   }
+  // The term before may have given it up, and to another: what may not run twice is not taken back from a queue.
+  if (item.kept && item.term < job.term && !job.pure) return false
   if (task === undefined) return !job.finished.has(item.task) && report(job, src, boot, item)
   if (!mayAdopt(task, item) && !mayReturn(round.state, task, src, item)) return false
   adopt(round, task, src, boot, item, item.is === 'running')

@@ -84,7 +84,8 @@ export interface Ref {
 export interface Beat extends Omit<Said, 'job'> {
   readonly is: 'beat'
   readonly more: boolean
-  readonly held: readonly (Ref & { readonly job: JobId; readonly is: 'waiting' | 'running' })[]
+  /** `kept` by the queue of a node that was started again: perhaps it was given up before. */
+  readonly held: readonly (Ref & { readonly job: JobId; readonly is: 'waiting' | 'running'; readonly kept?: true })[]
   readonly done: readonly (Ref & { readonly job: JobId })[]
   readonly asks: readonly JobId[]
 }

@@ -66,8 +66,11 @@ export const bodies = {
   'node.beat': v.strictObject({
     ...Word,
     more: v.boolean(),
-    /** Attempts that wait or run. */
-    held: v.pipe(v.array(v.strictObject({ ...Ref, job: name, term: count, is: v.picklist(['waiting', 'running']) })), v.maxLength(256)),
+    /** Attempts that wait or run. `kept`: it survived a restart of the node, which knows of no right to run it. */
+    held: v.pipe(
+      v.array(v.strictObject({ ...Ref, job: name, term: count, is: v.picklist(['waiting', 'running']), kept: v.exactOptional(v.literal(true)) })),
+      v.maxLength(256),
+    ),
     /** Ends in the outbox, not noted yet: they are sent again as `task.done` and `task.failed`. */
     done: v.pipe(v.array(v.strictObject({ ...Ref, job: name, term: count })), v.maxLength(256)),
     /** Jobs that this node still keeps data of and has not heard of for long: the coordinator answers `job.close` for those that are over. */

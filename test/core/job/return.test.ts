@@ -55,6 +55,18 @@ t.test('what ran when its node died is charged and not granted again', async (t)
   t.same(desk.beat('a', { free: 0, ...waits }).cancels, ['s/1#1.1 at a'])
 })
 
+t.test('an offer that was under way to the start before is not waited for when the node has told all', async (t) => {
+  const desk = new Desk()
+  desk.job()
+  desk.node('a', { room: 1 })
+  t.same(desk.task('s/1').offers, ['s/1#1 → a'])
+  desk.node('a', { boot: 2, room: 0 })
+  t.same(desk.beat('a', { free: 1, more: true }).offers, [])
+  const said = desk.beat('a', { free: 1 })
+  t.same(said.offers, ['s/1#2 → a'])
+  t.same(said.of('charge'), [])
+})
+
 t.test('a node that says nothing after its start is not waited for: 3 s of a pure task, the lease of another', async (t) => {
   for (const [pure, ms] of [
     [true, 3_000],
