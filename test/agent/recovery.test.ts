@@ -47,15 +47,21 @@ async function open(t: Test, tasks: readonly string[] = ['a', 'b', 'c'], damaged
 }
 
 t.test('what the queue held is told, and starts when all of it is granted', async (t) => {
-  const { recovery, decided, peer, begun, ref, grant, sender, id } = await open(t)
+  const { beats, recovery, decided, peer, begun, ref, grant, sender, id } = await open(t)
   t.equal(recovery.isOpen, true)
   await recovery.start()
   await sender.flush()
-  t.match(await peer.until('node.beat'), [{ body: { held: ['a', 'b', 'c'].map((task) => ({ ...ref(task), is: 'waiting' })) } }])
+  t.match(await peer.until('node.beat'), [{ body: { held: ['a', 'b', 'c'].map((task) => ({ ...ref(task), is: 'waiting', kept: true })) } }])
   grant(['a', 'b'])
   await turn()
   t.same(begun, [], 'not before all is decided')
   grant(['c'])
+  beats.beat(peer.id)
+  await sender.flush()
+  t.notOk(
+    (await peer.until('node.beat', 2))[1]?.body.held.some(({ kept }) => kept === true),
+    'what is granted is as any other',
+  )
   await turn()
   t.same(begun, ['a', 'b', 'c'].map(id))
   t.same(decided, [false], 'said once, when new work may come')

@@ -120,3 +120,21 @@ t.test('a task that is not pure is with one node at a time, whatever a killed on
   t.same(said.of('grant'), [])
   t.same(said.cancels, ['s/1#1.1 at a'])
 })
+
+t.test('a coordinator that was started again too takes back from a queue only what may run twice: it may have given it to another', async (t) => {
+  for (const isAskedFor of [true, false]) {
+    for (const [pure, kept, goesOn] of [
+      [true, true, true],
+      [false, undefined, true],
+      [false, true, false],
+    ] as const) {
+      const desk = new Desk()
+      desk.node('a', { room: 1 })
+      desk.job('j', { term: 2, pure, resumed: { committed: new Map(), charged: new Map() } })
+      if (isAskedFor) desk.task('s/1')
+      const said = desk.beat('a', { free: 0, held: [{ ...ref, is: 'waiting', ...(kept === undefined ? {} : { kept }) }] })
+      t.equal(said.of('grant').length, goesOn ? 1 : 0)
+      t.equal(said.cancels.length, goesOn ? 0 : 1)
+    }
+  }
+})
