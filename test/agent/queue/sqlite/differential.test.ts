@@ -29,6 +29,11 @@ if (program !== undefined) {
     t.equal(await hunt(left, onSqlite(), { seed, runs }), undefined, `${runs} sequences, seed ${seed}`)
   })
 
+  t.test('a Worker that runs eight jobs at a time leaves the same behind', { timeout: ring(200_000, 900_000) }, async (t) => {
+    const few = Math.ceil(runs / 4)
+    t.equal(await hunt(left, onSqlite(), { seed, runs: few, kind: 'mixed', length: 10 }), undefined, `${few} sequences, seed ${seed}`)
+  })
+
   t.test('a backend that differs is found out', { timeout: 200_000 }, async (t) => {
     for (const [name, plant] of Object.entries({ 'nothing at all': () => ({}), ...plants })) {
       const right = onRedis(`${redis.url}/1`, planted(plant) as never)

@@ -236,3 +236,43 @@ export function sequences(maxLength: number): fc.Arbitrary<Sequence> {
   const rest = fc.array(command, { minLength: 1, maxLength, size: 'max' })
   return fc.record({ setup: setups, first, rest }).map(({ setup, first, rest }) => ({ setup, commands: [...first, ...rest] }))
 }
+
+/**
+ * Jobs that run eight at a time. None is forgotten when it ends: which of them would be, hangs on the order of their ends. And none puts
+ * itself back in line: a job with a priority that does so wakes no Worker in Redis, which finds it when it looks again by itself.
+ */
+export function mixed(maxLength: number): fc.Arbitrary<Sequence> {
+  const plain = fc.record({
+    name: fc.constantFrom('x', 'y'),
+    data: deed.filter((one) => one.do !== 'wait' && one.do !== 'limit'),
+    options: fc.record(
+      {
+        jobId: fc.constantFrom('a', 'b', 'c', 'd'),
+        priority: fc.nat(3),
+        lifo: fc.boolean(),
+        delay: ms,
+        attempts: fc.nat(3),
+        backoff: fc.constantFrom(0, unitMs),
+        ago: fc.constantFrom(unitMs),
+      },
+      { requiredKeys: [] },
+    ),
+  })
+  const step: fc.Arbitrary<Command> = fc.oneof(
+    { weight: 4, arbitrary: fc.record({ is: fc.constant('addBulk' as const), jobs: fc.array(plain, { minLength: 1, maxLength: 12, size: 'max' }) }) },
+    { weight: 2, arbitrary: fc.record({ is: fc.constant('work' as const), width: fc.constantFrom(2, 8) }) },
+    { weight: 1, arbitrary: fc.record({ is: fc.constant('retryJobs' as const), state: finished }) },
+    { weight: 1, arbitrary: fc.constant({ is: 'promoteJobs' as const }) },
+    { weight: 1, arbitrary: fc.record({ is: fc.constantFrom('pause' as const, 'resume' as const, 'resume' as const) }) },
+    { weight: 1, arbitrary: fc.record({ is: fc.constant('setGlobalConcurrency' as const), count: fc.integer({ min: 1, max: 3 }) }) },
+    { weight: 1, arbitrary: fc.constant({ is: 'advance' as const, ms: unitMs + stepMs }) },
+  )
+  const mixedSetup = fc.record({
+    maxStalledCount: fc.nat(1),
+    defaults: fc.constant({}),
+    listens: fc.constant(false),
+    restarts: fc.boolean(),
+    isMixed: fc.constant(true),
+  })
+  return fc.record({ setup: mixedSetup, commands: fc.array(step, { minLength: 2, maxLength, size: 'max' }) })
+}

@@ -87,8 +87,8 @@ export type Command =
   /** A job is waited for while something happens that may end it. */
   | { readonly is: 'await'; readonly who: Who; readonly by: Command }
   | { readonly is: 'advance'; readonly ms: number }
-  /** A real Worker, concurrency 1, until it finds nothing to do. */
-  | { readonly is: 'work' }
+  /** A real Worker until it finds nothing to do; with a width, so many jobs at a time, and what it says is in no order. */
+  | { readonly is: 'work'; readonly width?: number }
   /** The same on another queue of the same store. */
   | { readonly is: 'elsewhere'; readonly command: Command }
   /** A real Worker that has found nothing to do, and what may wake it; then until all is done that can be. */
@@ -111,6 +111,8 @@ export interface Setup {
   readonly listens: boolean
   /** Its store lies in a file that is closed and opened again by `restart`; else it is in memory and a restart is passed over. */
   readonly restarts: boolean
+  /** Jobs run at a time: what happens is compared, not in which order it did. */
+  readonly isMixed?: boolean
 }
 
 export interface Sequence {

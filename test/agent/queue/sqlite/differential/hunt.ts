@@ -1,6 +1,6 @@
 /** Runs random sequences on two sides until they differ, and makes the one that shows it short. */
 import fc from 'fast-check'
-import { sequences } from './arbitrary.ts'
+import { mixed, sequences } from './arbitrary.ts'
 import type { Sequence } from './command.ts'
 import { differenceOf, tell } from './lockstep.ts'
 import type { Open } from './side.ts'
@@ -10,12 +10,14 @@ export interface Hunt {
   readonly runs: number
   /** Commands of a sequence. @default 50 */
   readonly length?: number
+  /** `mixed`: Workers that run several jobs at a time. @default 'ordered' */
+  readonly kind?: 'ordered' | 'mixed'
   /** No end is made short for longer. @default 60_000 (ms) */
   readonly shrinkMs?: number
 }
 
 /** What is found, with the seed and the sequence that show it; none if the sides agree in all runs. */
-export async function hunt(left: Open, right: Open, { seed, runs, length = 50, shrinkMs = 60_000 }: Hunt): Promise<string | undefined> {
+export async function hunt(left: Open, right: Open, { seed, runs, length = 50, kind = 'ordered', shrinkMs = 60_000 }: Hunt): Promise<string | undefined> {
   let found: { told: string; sequence: Sequence; at: number } | undefined
   const differ = async (sequence: Sequence): Promise<boolean> => {
     // Real time: that of the sequences stands still.
@@ -25,7 +27,7 @@ export async function hunt(left: Open, right: Open, { seed, runs, length = 50, s
     found = { told: tell(difference), sequence, at: found?.at ?? performance.now() }
     return false
   }
-  const { failed, numShrinks } = await fc.check(fc.asyncProperty(sequences(length), differ), { seed, numRuns: runs })
+  const { failed, numShrinks } = await fc.check(fc.asyncProperty(kind === 'mixed' ? mixed(length) : sequences(length), differ), { seed, numRuns: runs })
   if (!failed || found === undefined) return undefined
   return `seed ${seed}, made short ${numShrinks} times: ${found.told}\n${JSON.stringify(found.sequence)}`
 }

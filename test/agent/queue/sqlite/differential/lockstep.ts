@@ -39,7 +39,7 @@ export async function differenceOf(
       if (!same(c, d)) return { at, command, what: 'states', left: plain(c), right: plain(d) }
     }
     const last = { at: commands.length - 1, command: commands.at(-1) }
-    const [a, b] = await both(players, clock, (player) => player.events())
+    const [a, b] = await both(players, clock, async (player) => inOrder(await player.events(), setup.isMixed))
     if (!same(a, b)) return { ...last, what: 'events', left: plain(a), right: plain(b) }
     const [c, d] = await both(players, clock, (player) => player.dump())
     if (!same(c, d)) return { ...last, what: 'end', left: plain(c), right: plain(d) }
@@ -63,6 +63,10 @@ async function both<T>(players: readonly Player[], clock: Clock, act: (player: P
   }
   clock.now = Math.max(...ends)
   return results
+}
+
+function inOrder(events: readonly object[], isMixed = false): readonly unknown[] {
+  return isMixed ? events.map((event) => JSON.stringify(event)).sort() : events
 }
 
 function same(a: unknown, b: unknown): boolean {

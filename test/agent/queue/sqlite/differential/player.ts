@@ -3,7 +3,7 @@ import { Job, type JobJson, UnrecoverableError } from 'bullmq'
 import { type Adding, type Command, type Setup, stepMs, type Token, unitMs, type Who } from './command.ts'
 import { listen } from './listen.ts'
 import { describe, type Event, type Store } from './side.ts'
-import { wake, work } from './work.ts'
+import { wake, work, workWide } from './work.ts'
 
 /** Ids by state, in order. */
 export type Ranges = Readonly<Record<string, readonly string[]>>
@@ -234,7 +234,7 @@ export function createPlayer(store: Store, name: string, clock: { now: number },
       case 'advance':
         return advance(command.ms)
       case 'work':
-        return work(side, clock)
+        return command.width === undefined ? work(side, clock) : workWide(side, clock, command.width)
       case 'wake':
         if (setup.limiter !== undefined || (await side.queue.getGlobalRateLimit()) !== null) return 'not asked'
         return wake(side, clock, () => settle(play(command.by)))

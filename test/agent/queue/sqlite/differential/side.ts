@@ -19,7 +19,7 @@ export interface Side {
   readonly queue: Queue
   /** Claims by hand: it has no processor. */
   readonly worker: Worker
-  newWorker(processor: Processor): Worker
+  newWorker(processor: Processor, concurrency?: number): Worker
   /** Hears what comes after that id: `0-0` for all. */
   newListener(from: string): QueueEvents
   /** The newest, `0-0` if there is none. */
@@ -104,7 +104,7 @@ function makeSide(ground: Ground, name: string, setup: Setup): Made {
     get worker() {
       return made.worker
     },
-    newWorker: (processor) => new made.Worker(name, processor, options) as unknown as Worker,
+    newWorker: (processor, concurrency = 1) => new made.Worker(name, processor, { ...options, concurrency }) as unknown as Worker,
     newListener: (from) => new made.QueueEvents(name, { connection, lastEventId: from, blockingTimeout: 1000 }) as unknown as QueueEvents,
     events: async () => (await ground.events(made.queue)).map(([, fields]) => toEvent(fields)),
     lastEventId: async () => (await ground.events(made.queue)).at(-1)?.[0] ?? '0-0',
@@ -126,6 +126,8 @@ function workerOptions({ name, limiter, removeOnComplete, removeOnFail, maxStall
     stalledInterval: unitMs,
     skipStalledCheck: true,
     maximumRateLimitDelay: 5,
+    // Who misses a wake-up is not helped by looking again soon.
+    drainDelay: 60,
     maxStalledCount,
     ...(name === undefined ? {} : { name }),
     ...(limiter === undefined ? {} : { limiter }),

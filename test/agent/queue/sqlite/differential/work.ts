@@ -8,23 +8,41 @@ const stuckMs = 10_000
 
 /** What its own events said, in order. */
 export async function work(side: Side, clock: { now: number }): Promise<unknown> {
-  const { said, drained, close } = start(side, clock)
+  const { said, drained, close } = start(side, clock, 1)
   const end = await inTime(drained)
   await close()
   return { end, said }
 }
 
+/** Several jobs at a time: in no order, and all at the same time of the clock. */
+export async function workWide(side: Side, clock: { now: number }, width: number): Promise<unknown> {
+  const now = clock.now
+  const held = await side.queue.getActiveCount()
+  const { said, drained, close } = start(side, { now }, width)
+  const end = await inTime(drained)
+  const isStuck = !(await becomesDone(side, clock, held))
+  await close()
+  return { end, isStuck, said: said.map((one) => JSON.stringify(one)).sort() }
+}
+
 /** The same, and when it waits for jobs, something happens that may bring some: then until all is done that can be. */
 export async function wake(side: Side, clock: { now: number }, happens: () => Promise<unknown>): Promise<unknown> {
-  const { said, drained, close } = start(side, clock)
+  const { said, drained, close } = start(side, clock, 1)
   const end = await inTime(drained)
   const held = await side.queue.getActiveCount()
   const result = await happens()
-  const late = performance.now() + stuckMs
-  while (!(await isDone(side, clock, held)) && performance.now() < late) await new Promise(setImmediate)
-  const isStuck = performance.now() >= late
+  const isStuck = !(await becomesDone(side, clock, held))
   await close()
   return { end, result, isStuck, said }
+}
+
+async function becomesDone(side: Side, clock: { now: number }, held: number): Promise<boolean> {
+  const late = performance.now() + stuckMs
+  while (!(await isDone(side, clock, held))) {
+    if (performance.now() > late) return false
+    await new Promise(setImmediate)
+  }
+  return true
 }
 
 /** Nothing to do is left, or none of it may be done; and the Worker holds nothing. */
@@ -36,12 +54,12 @@ async function isDone({ queue }: Side, clock: { now: number }, held: number): Pr
   return active === held && (isHeldUp || toDo.every((count) => count === 0))
 }
 
-function start(side: Side, clock: { now: number }) {
+function start(side: Side, clock: { now: number }, width: number) {
   const said: unknown[] = []
   const worker = side.newWorker(async (job, token) => {
     clock.now += 1
     return perform(side, clock, job, token ?? '')
-  })
+  }, width)
   worker.on('active', (job) => said.push(['active', job.id, job.attemptsStarted]))
   worker.on('completed', (job, result) => said.push(['completed', job.id, result]))
   worker.on('failed', (job, error) => said.push(['failed', job?.id, error.message]))
