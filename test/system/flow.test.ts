@@ -11,9 +11,8 @@ const tasks = ring(20_000, 100_000)
 const limit = 64
 /** Memory that is held small, as on a board: what grows cannot hide in what V8 and malloc take because they may. */
 const env = { NODE_OPTIONS: '--max-semi-space-size=1 --max-old-space-size=64', MALLOC_ARENA_MAX: '1', UV_THREADPOOL_SIZE: '1' }
-const MiB = 1 << 20
-/** What a heap takes and gives back, in MiB. */
-const margin = 4
+/** How much more the last third of the time may need than the middle one, in MiB. Heaps of V8 come in waves of minutes, what malloc gives does not. */
+const margins = { anonymous: 6, malloc: 1 }
 
 t.test(`a job of ${tasks} tasks holds a bounded number in flight, and no process grows with it`, async (t) => {
   const { nodes, first, broker } = await startDomain(t, { nodes: 3, slots: 2, env })
@@ -23,7 +22,7 @@ t.test(`a job of ${tasks} tasks holds a bounded number in flight, and no process
   let most = 0
   let waiting = 0
   const id = await first.client.submit({ kind: 'echo', job: { tasks } })
-  const meters = startMeters(pids, 250, async () => {
+  const meters = startMeters(pids, 500, async () => {
     const { stages } = await first.client.job(id)
     waiting = Math.max(waiting, ...stages.map((stage) => stage.waiting + stage.running))
     for (const { queue } of await first.client.nodes({ status: true })) most = Math.max(most, (queue?.waiting ?? 0) + (queue?.running ?? 0))
@@ -38,9 +37,10 @@ t.test(`a job of ${tasks} tasks holds a bounded number in flight, and no process
   t.comment(`${Math.round(tasks / seconds)} tasks/s; ${most} at most in one queue, ${waiting} in flight in all`)
   t.ok(most > 0 && most <= limit, `${most} in a queue`)
   t.ok(waiting > 0 && waiting <= 3 * limit + 1_000, `${waiting} in flight`)
-  for (const name of Object.keys(pids)) {
-    const all = thirds(rows, name).map((bytes) => Math.round((10 * bytes) / MiB) / 10)
-    const [, middle = Number.NaN, last = Number.NaN] = all
-    t.ok(last <= middle + margin, `${name}: ${all.join(', ')} MiB, a third of the time each`)
+  for (const [name, row] of Object.entries(rows)) {
+    for (const what of ['anonymous', 'malloc'] as const) {
+      const all = thirds(row, what)
+      t.ok(all[2] <= all[1] + margins[what], `${name}, ${what}: ${all.join(', ')} MiB, a third of the time each`)
+    }
   }
 })
