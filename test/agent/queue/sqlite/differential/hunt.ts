@@ -12,7 +12,7 @@ export interface Hunt {
   readonly length?: number
   /** `mixed`: Workers that run several jobs at a time. @default 'ordered' */
   readonly kind?: 'ordered' | 'mixed'
-  /** No end is made short for longer. @default 60_000 (ms) */
+  /** What is found is made short for no longer. @default 60_000 (ms) */
   readonly shrinkMs?: number
 }
 
@@ -27,7 +27,11 @@ export async function hunt(left: Open, right: Open, { seed, runs, length = 50, k
     found = { told: tell(difference), sequence, at: found?.at ?? performance.now() }
     return false
   }
-  const { failed, numShrinks } = await fc.check(fc.asyncProperty(kind === 'mixed' ? mixed(length) : sequences(length), differ), { seed, numRuns: runs })
+  const { failed, numShrinks } = await fc.check(fc.asyncProperty(kind === 'mixed' ? mixed(length) : sequences(length), differ), {
+    seed,
+    numRuns: runs,
+    endOnFailure: shrinkMs === 0,
+  })
   if (!failed || found === undefined) return undefined
   return `seed ${seed}, made short ${numShrinks} times: ${found.told}\n${JSON.stringify(found.sequence)}`
 }

@@ -21,7 +21,10 @@ export const plants: Readonly<Record<string, Plant>> = {
   },
   'a finished job that is kept one time too many': (backend) => {
     const real = backend.moveToCompleted.bind(backend)
-    return { moveToCompleted: (job, value, keep, token, fetchNext) => real(job, value, keep === true ? 1 : keep, token, fetchNext) }
+    return {
+      moveToCompleted: (job, value, keep, token, fetchNext) =>
+        real(job, value, keep === true ? 1 : typeof keep === 'number' ? keep + 1 : keep, token, fetchNext),
+    }
   },
   'an event that comes twice': (backend) => {
     const real = backend.updateProgress.bind(backend)
@@ -36,8 +39,8 @@ export const plants: Readonly<Record<string, Plant>> = {
     const real = backend.promote.bind(backend)
     return { promote: (id) => real(id).catch(() => {}) }
   },
-  'a lock that lasts too long': (backend) => {
+  'a lock that anyone renews': (backend) => {
     const real = backend.extendLock.bind(backend)
-    return { extendLock: (id, token, ms) => real(id, token, 3 * ms + 1_000_000) }
+    return { extendLock: async (id, token, ms) => Math.max(1, await real(id, token, ms)) }
   },
 }
