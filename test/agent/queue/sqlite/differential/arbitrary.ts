@@ -218,6 +218,7 @@ const setup: fc.Arbitrary<Setup> = fc.record(
     ),
     listens: fc.oneof({ weight: 9, arbitrary: fc.constant(false) }, fc.constant(true)),
     restarts: fc.oneof({ weight: 3, arbitrary: fc.constant(false) }, fc.constant(true)),
+    isStill: fc.boolean(),
   },
   { requiredKeys: ['maxStalledCount', 'defaults', 'listens', 'restarts'] },
 )

@@ -111,6 +111,8 @@ export interface Setup {
   readonly listens: boolean
   /** Its store lies in a file that is closed and opened again by `restart`; else it is in memory and a restart is passed over. */
   readonly restarts: boolean
+  /** All happens in one millisecond, but for `advance`. */
+  readonly isStill?: boolean
   /** Jobs run at a time: what happens is compared, not in which order it did. */
   readonly isMixed?: boolean
 }
