@@ -146,7 +146,9 @@ function toEvent(fields: readonly string[]): Event {
 export function describe(job: Job | undefined | null): unknown {
   if (job === undefined || job === null) return undefined
   const { id, name, data, opts, progress, delay, priority, timestamp, attemptsStarted, attemptsMade, stalledCounter } = job
-  const { finishedOn, processedOn, failedReason, deferredFailure, returnvalue, stacktrace, processedBy, token } = job
+  const { finishedOn, processedOn, failedReason, deferredFailure, returnvalue, processedBy, token } = job
+  // Of a failure that BullMQ makes itself, the stack shows in which turns the backend answered.
+  const stacktrace = job.stacktrace?.map((stack) => stack.replace(/\n {4}at .*(node_modules|node:internal).*/g, ''))
   const state = { progress, delay, priority, timestamp, attemptsStarted, attemptsMade, stalledCounter }
   return { id, name, data, opts, ...state, finishedOn, processedOn, failedReason, deferredFailure, returnvalue, stacktrace, processedBy, token }
 }
