@@ -115,8 +115,14 @@ export async function openBacklog<C>({ name, prefix, backend, connection, onErro
   }
 }
 
-// BullMQ takes no colon and no whole number as an id; and data is JSON, of which text in base64 is the shortest for bytes.
-const keyOf = (id: string): string => `_${/[%:]/.test(id) ? id.replace(/[%:]/g, encodeURIComponent) : id}`
-const idOf = (key: string): string => (key.includes('%') ? decodeURIComponent(key.slice(1)) : key.slice(1))
+// BullMQ takes no colon and no whole number as an id; SQLite no NUL, and neither backend half a pair of UTF-16.
+const keyOf = (id: string): string => `_${id.replace(/[%:\p{Cc}\p{Cs}]/gu, escaped)}`
+const idOf = (key: string): string =>
+  key.slice(1).replace(/%(?:u([\dA-F]{4})|([\dA-F]{2}))/g, (_, four, two) => String.fromCharCode(Number.parseInt(four ?? two, 16)))
+const escaped = (char: string): string => {
+  const hex = char.charCodeAt(0).toString(16).toUpperCase()
+  return hex.length > 2 ? `%u${hex}` : `%${hex.padStart(2, '0')}`
+}
+// Data is JSON, of which text in base64 is the shortest for bytes.
 const textOf = (data: Uint8Array): string => Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64')
 const bytesOf = (text: string): Uint8Array => Buffer.from(text, 'base64')

@@ -77,6 +77,26 @@ export function conformance(t: Test, { open, place }: Adapter): void {
     await queue.close()
   })
 
+  t.test('any text is an id: it comes back as it was, and hurts no neighbour', async (t) => {
+    const queue = await open(t, 20)
+    const ids = ['plain', 'a\0b', 'line\nbreak', 'tab\t\x7f\x85', 'é漢🚀', 'half \ud83d pair', '50% of: it', '%00', '%u0000', '', '7', 'x'.repeat(400)]
+    t.same(await Promise.all(ids.map((id) => queue.add({ id, data: new Uint8Array() }))), Array(ids.length).fill('accepted'))
+    t.same(await idsOf(queue), ids)
+    t.equal(await queue.remove('a\0b'), true)
+    const begun: string[] = []
+    await new Promise<void>((resolve) =>
+      queue.take(async ({ id }) => {
+        begun.push(id)
+        if (begun.length === ids.length - 1) resolve()
+      }, 1),
+    )
+    t.same(
+      begun,
+      ids.filter((id) => id !== 'a\0b'),
+    )
+    await queue.close()
+  })
+
   t.test('a full queue refuses and keeps what it has', async (t) => {
     const queue = await open(t, 2)
     await queue.add(item('a'))

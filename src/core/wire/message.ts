@@ -21,8 +21,8 @@ const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const name = v.pipe(v.string(), v.regex(namePattern))
 const batch = <const S extends v.GenericSchema>(item: S) => v.pipe(v.array(item), v.minLength(1), v.maxLength(maxBatch))
 
-/** A task's name within its job: `stage/id`, `stage/hash` or `stage/hash~2`. */
-export const TaskName = v.pipe(v.string(), v.minLength(1), v.maxLength(200))
+/** A task's name within its job: `stage/id`, `stage/hash` or `stage/hash~2`. Without control characters: it goes into files, logs and terminals. */
+export const TaskName = v.pipe(v.string(), v.minLength(1), v.maxLength(200), v.regex(/^[^\p{Cc}\p{Cs}]*$/u))
 export const Failure = v.strictObject({ code: text(64), message: text(2000), hint: v.exactOptional(text(500)), cid: v.exactOptional(text(64)) })
 const Ref = { task: TaskName, attempt: count }
 

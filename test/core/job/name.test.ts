@@ -23,7 +23,8 @@ t.test('an id stands for the task; occurrences are counted', async (t) => {
 })
 
 t.test('an id that could be mistaken is refused', async (t) => {
-  for (const id of ['', 'a b', 'a~2', 'ä', 'x'.repeat(121), 'a\n']) t.throws(() => nameTask('s', encode(1), id, free), { code: 'USAGE' }, JSON.stringify(id))
+  for (const id of ['', 'a b', 'a~2', 'ä', 'x'.repeat(121), 'a\n', 'a\0b', 'a\x7f'])
+    t.throws(() => nameTask('s', encode(1), id, free), { code: 'USAGE' }, JSON.stringify(id))
 })
 
 t.test('base32 as RFC 4648 §10 has it, in small letters without padding', async (t) => {
