@@ -227,6 +227,8 @@ export async function createBullQueue({ backlog, limit, wrap, info, log }: BullQ
 
   function changed(status: QueueStatus): void {
     tell(status)
+    // Ended after the debts were paid, while the rest was mended.
+    if (status.is === 'up') for (const { claimed, left } of owed.splice(0)) void track(leave(claimed, undefined).then(left))
     pump()
   }
 

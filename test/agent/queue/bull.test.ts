@@ -9,7 +9,7 @@ import { holdTime, turn } from '../../fakes/time.ts'
 
 const item = (id: string): QueueItem => ({ id, data: new TextEncoder().encode(id) })
 
-/** In memory, as BullMQ would have it; `broken` makes it fail, `gate` makes claims wait. */
+/** In memory, as BullMQ would have it; `broken` makes it fail, `gate` makes claims wait, `mendGate` recovery. */
 function createFakeBacklog() {
   const waiting = new Map<string, QueueItem>()
   const active = new Map<string, QueueItem>()
@@ -18,6 +18,7 @@ function createFakeBacklog() {
     active,
     broken: undefined as Error | undefined,
     gate: undefined as Promise<void> | undefined,
+    mendGate: undefined as Promise<void> | undefined,
     calls: 0,
     isClosed: false,
   }
@@ -61,6 +62,7 @@ function createFakeBacklog() {
       waiting.clear()
       for (const [id, one] of [...back, ...rest]) waiting.set(id, one)
       for (const [id] of back) active.delete(id)
+      await fake.mendGate
       return [...waiting.keys()]
     },
     async *items(ids) {
@@ -143,6 +145,31 @@ t.test('what ends while the queue is down has left when it is up, and what waite
   await settle()
   t.notOk(fake.active.has('a'))
   t.same(begun, ['a', 'b'])
+  await queue.close()
+})
+
+t.test('what ends while the queue mends itself after an outage leaves, and can be added again', async (t) => {
+  const { time, fake, queue, begun, take, settle, end } = await open(t)
+  take(1)
+  await queue.add(item('a'))
+  await settle()
+  fake.broken = new Error('gone')
+  await t.rejects(queue.add(item('b')))
+  fake.broken = undefined
+  const gate = Promise.withResolvers<void>()
+  fake.mendGate = gate.promise
+  await time.pass(500)
+  await settle()
+  end('a')
+  await settle()
+  t.equal(queue.status.is, 'down')
+  gate.resolve()
+  await settle()
+  t.equal(queue.status.is, 'up')
+  t.notOk(fake.active.has('a'))
+  t.equal(await queue.add(item('a')), 'accepted')
+  await settle()
+  t.same(begun, ['a', 'a'])
   await queue.close()
 })
 
