@@ -38,6 +38,8 @@ interface Said {
   readonly type: FactType
   readonly header: Header
   readonly fact: Fact<FactType>
+  /** No news before: what becomes of the attempt till then replaces it. */
+  readonly newsAt: Ms
 }
 
 /** What is to be told to one coordinator, by attempt. */
@@ -83,16 +85,30 @@ export function createSender({ domain, broker, sealer, free, holdsMore, loop, no
     void publishing.then(() => pending.delete(publishing))
   }
 
-  const flushPile = (dst: NodeId, pile: Pile) => {
+  /** What is news by `until` is said. */
+  const flushPile = (dst: NodeId, pile: Pile, until: Ms) => {
     pile.cancel?.()
     pile.cancel = undefined
     pile.sentAt = now()
-    const said = [...pile.facts.values()]
-    pile.facts.clear()
+    const said: Said[] = []
+    let next = Number.POSITIVE_INFINITY
+    for (const [key, one] of pile.facts) {
+      if (one.newsAt > until) next = Math.min(next, one.newsAt)
+      else if (pile.facts.delete(key)) said.push(one)
+    }
+    if (pile.facts.size > 0) plan(dst, pile, next)
     for (const { type, header, tasks } of batches(said)) {
       // The type says which facts stand in it: `tell` put only those in.
       send(dst, type, header, { free: free(dst), at: Math.floor(now()), tasks } as Body<FactType>)
     }
+  }
+
+  const plan = (dst: NodeId, pile: Pile, due: Ms) => {
+    if (pile.cancel !== undefined && pile.due <= due) return
+    pile.cancel?.()
+    pile.due = due
+    // A timer may be a moment early.
+    pile.cancel = later(due - now(), () => flushPile(dst, pile, now() + 1))
   }
 
   const pileOf = (dst: NodeId): Pile => {
@@ -113,16 +129,13 @@ export function createSender({ domain, broker, sealer, free, holdsMore, loop, no
     sent,
     tell(dst, type, header, fact) {
       const pile = pileOf(dst)
-      pile.facts.set(`${header.job} ${header.term} ${fact.task} ${fact.attempt}`, { type, header, fact })
       const isLazy = type === 'task.accepted' || type === 'task.started'
-      const due = isLazy ? now() + lazyMs : holdsMore(dst) ? pile.sentAt + gatherMs : 0
-      if (pile.cancel !== undefined && pile.due <= due) return
-      pile.cancel?.()
-      pile.due = due
-      pile.cancel = later(due - now(), () => flushPile(dst, pile))
+      const newsAt = isLazy ? now() + lazyMs : 0
+      pile.facts.set(`${header.job} ${header.term} ${fact.task} ${fact.attempt}`, { type, header, fact, newsAt })
+      plan(dst, pile, isLazy ? newsAt : holdsMore(dst) ? pile.sentAt + gatherMs : 0)
     },
     async flush(signal) {
-      for (const [dst, pile] of piles) flushPile(dst, pile)
+      for (const [dst, pile] of piles) flushPile(dst, pile, Number.POSITIVE_INFINITY)
       await new Promise<void>((resolve) => {
         signal?.addEventListener('abort', () => resolve(), { once: true })
         void Promise.all(pending).then(() => resolve())

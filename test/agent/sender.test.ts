@@ -57,14 +57,19 @@ t.test('what a task did last replaces what was to be said of it; another attempt
   )
 })
 
-t.test('an end takes along what waits to be told, and nothing is told twice', async (t) => {
+t.test('an end takes along no other that is no news yet, and nothing is told twice', async (t) => {
   const { time, sender, peer } = await open(t)
   sender.tell(peer.id, 'task.started', header, ref('slow'))
+  await time.pass(15)
+  sender.tell(peer.id, 'task.started', header, ref('short'))
   sender.tell(peer.id, 'task.done', header, done('fast'))
   await peer.until('task.done')
+  t.same(sender.sent, { 'task.done': 1 })
+  await time.pass(5)
   t.match(await peer.until('task.started'), [{ body: { tasks: [ref('slow')] } }])
+  sender.tell(peer.id, 'task.done', header, done('short'))
   await time.pass(1_000)
-  t.same(sender.sent, { 'task.started': 1, 'task.done': 1 })
+  t.same(sender.sent, { 'task.started': 1, 'task.done': 2 })
 })
 
 t.test('ends that come fast are gathered for 8 ms while more of that coordinator is held', async (t) => {
