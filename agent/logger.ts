@@ -1,9 +1,14 @@
 /** Log lines as JSON on standard output: whoever starts the agent decides where they go. */
 import { pino } from 'pino'
 import type { Log } from '../src/core/log.ts'
+import { createLogOutput } from './log-output.ts'
 
 export function openLogger(level: 'debug' | 'info' | 'warn' | 'error'): Log {
-  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime })
+  const output = createLogOutput(
+    1,
+    (dropped) => `${JSON.stringify({ level: 40, time: new Date().toISOString(), dropped, msg: 'log lines could not be written' })}\n`,
+  )
+  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, output)
   return bind(logger)
 }
 

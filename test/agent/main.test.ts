@@ -1,7 +1,7 @@
 /** The agent as a process: what it says, with which status it ends, what it leaves. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -170,4 +170,20 @@ t.test('its queue is a file in its home, and is shown; whose server is not there
   t.equal(status, 69)
   t.match(stderr, /^Error NO_QUEUE .*redis:\/\/127\.0\.0\.1:\d+\/3.*ECONNREFUSED/)
   t.notMatch(stderr, /secret/)
+})
+
+t.test('a full disk takes its log, and nothing else', async (t) => {
+  const home = await folder(t)
+  const full = openSync('/dev/full', 'w')
+  t.teardown(() => closeSync(full))
+  const child = spawn(process.execPath, [agentPath(), '--home', home, '--slots', '1', '--ready-fd', '3'], {
+    env: cleanEnv,
+    stdio: ['ignore', full, full, 'pipe'],
+  })
+  const exited = once(child, 'exit')
+  t.teardown(() => void child.kill('SIGKILL'))
+  t.match(JSON.parse(String((await once(child.stdio[3] as Readable, 'data'))[0])), { ready: true })
+  t.match(await createClient(socketOf(home)).agent(), { pid: child.pid })
+  child.kill('SIGTERM')
+  t.same(await exited, [0, null])
 })
