@@ -63,7 +63,7 @@ function add(turn: Turn, job: JobJson, given: string | undefined): string {
   turn.say('added', id, String(job.name))
   if (isDelayed(job)) {
     turn.delayed(place.a)
-    turn.say('delayed', id, String(place.a))
+    turn.say('delayed', id, String(timestamp + delay))
   } else turn.say('waiting', id)
   return id
 }

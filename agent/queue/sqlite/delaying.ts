@@ -22,7 +22,9 @@ export function delaying({ run }: Access): Pick<IQueueBackend, 'promote' | 'prom
 const latestAt = `SELECT b FROM job WHERE q = ? AND state = ${DELAYED} AND a = ? ORDER BY b DESC LIMIT 1`
 
 /** The place of a job that is due at this time: after those that are due at the same. */
-export function placeAt({ sql, queue }: Turn, due: number): Place {
+export function placeAt({ sql, queue }: Turn, time: number): Place {
+  // Due is due for all of a millisecond: a part of one would make whoever waits for it look again and again.
+  const due = Math.floor(time)
   const latest = queue.counts[DELAYED] === 0 ? undefined : sql.get(latestAt, queue.q, due)
   return { state: DELAYED, a: due, b: latest === undefined ? 0 : Math.min(maxPlace, Number(latest.b) + 1) }
 }

@@ -68,8 +68,9 @@ export class Turn {
   }
 
   /** A delayed job is due at this time. */
-  delayed(due: number): void {
+  delayed(time: number): void {
     const { queue } = this
+    const due = Math.floor(time)
     // Undefined with jobs there: not known, so it may be earlier still.
     if (queue.due !== undefined ? due < queue.due : queue.counts[DELAYED] <= 1) queue.due = due
     this.#mayWake = true

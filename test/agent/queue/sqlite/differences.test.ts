@@ -67,6 +67,10 @@ const rows: readonly Row[] = [
     commands: [add({ attempts: 2 }), claim, { is: 'changePriority', who: 3, priority: 1, lifo: false }, fail],
     gives: {},
   },
+  {
+    title: 'a job is due for all of the millisecond that its time lies in',
+    commands: [add({ delay: 0.5, ago: -minute10 }), add(), { ...complete, fetch: true }, { is: 'advance', ms: minute10 - 2 }, claim],
+  },
 ]
 
 /** Never found to differ, and beyond the reach of random sequences: more jobs than fit into one step. */
