@@ -3,6 +3,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { openHome } from '../src/core/client/home.ts'
+import { wrap } from '../src/core/errors.ts'
 import { lock } from '../src/core/lock.ts'
 import { nextBoot } from './boot.ts'
 import { type Membership, openMembership, throwAway } from './membership.ts'
@@ -35,19 +36,19 @@ export async function openBase({ path, name, isThrowAway, wall, undo }: BaseOpti
   undo.push(await lock(join(home, 'agent.lock')))
   const boot = await nextBoot(home)
   const membership = isThrowAway ? await throwAway(home, wall) : await openMembership(home, wall)
-  await rm(join(home, 'scratch'), { recursive: true, force: true })
-  const folder = async (name: string) => {
+  return { home, boot, membership, name: name ?? hostName(), ...(await folders(home)) }
+}
+
+async function folders(home: string): Promise<Pick<Base, 'scratch' | 'states' | 'journal'>> {
+  const made = async (name: string) => {
     await mkdir(join(home, name), { recursive: true, mode: 0o700 })
     return join(home, name)
   }
-  return {
-    home,
-    boot,
-    membership,
-    name: name ?? hostName(),
-    scratch: await folder('scratch'),
-    states: await folder('states'),
-    journal: await folder('journal'),
+  try {
+    await rm(join(home, 'scratch'), { recursive: true, force: true })
+    return { scratch: await made('scratch'), states: await made('states'), journal: await made('journal') }
+  } catch (error) {
+    throw wrap(error, 'IO', `Cannot make the folders of ${home}`)
   }
 }
 

@@ -109,10 +109,20 @@ export function fromFailure(failure: Failure): IpdcError {
   })
 }
 
+/** What to do about what the system says, where whoever wraps it knows nothing better. */
+const hints: Readonly<Record<string, string>> = {
+  // A kernel does so by itself when a card or a disk fails.
+  EROFS: 'It lies on a disk that is mounted read-only: look why (dmesg), the disk may be failing; then mount it for writing again',
+}
+
 /** Wraps a foreign error once, at the border: an IpdcError passes as it is, an abort becomes CANCELLED, errno its code. */
 export function wrap(error: unknown, code: ErrorCode, message: string, hint?: string): IpdcError {
   if (error instanceof IpdcError) return error
   const { name, code: errno } = (error ?? {}) as { name?: string; code?: string }
   const kind = name === 'AbortError' ? 'CANCELLED' : errno === 'ENOSPC' || errno === 'EDQUOT' ? 'DISK_FULL' : code
-  return new IpdcError(kind, { message: `${message}: ${error instanceof Error ? error.message : String(error)}`, hint, cause: error })
+  return new IpdcError(kind, {
+    message: `${message}: ${error instanceof Error ? error.message : String(error)}`,
+    hint: hint ?? (errno === undefined ? undefined : hints[errno]),
+    cause: error,
+  })
 }

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, fstatSync, openSync, readSync, renameSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { fromFailure, IpdcError } from '../errors.ts'
+import { fromFailure, IpdcError, wrap } from '../errors.ts'
 import type { Failure } from '../kind.ts'
 import { agentPath } from './package.ts'
 
@@ -34,6 +34,7 @@ export interface LaunchOptions {
 /** The log is begun anew when it has grown larger. @default 8 MiB */
 const maxLogBytes = 8 * 2 ** 20
 
+/** @throws IO, DISK_FULL */
 export function start(options: LaunchOptions): ChildProcess {
   const log = openLog(join(options.home, 'agent.log'))
   try {
@@ -98,8 +99,12 @@ export async function ready(child: ChildProcess, readyMs: number, home: string):
 }
 
 function openLog(path: string): number {
-  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > maxLogBytes) renameSync(path, `${path}.old`)
-  return openSync(path, 'a', 0o600)
+  try {
+    if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > maxLogBytes) renameSync(path, `${path}.old`)
+    return openSync(path, 'a', 0o600)
+  } catch (error) {
+    throw wrap(error, 'IO', `Cannot open the agent's log ${path}`)
+  }
 }
 
 /** What a process said last before it died is most often why. */

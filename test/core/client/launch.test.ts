@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
@@ -133,3 +133,16 @@ t.test('a home of somebody else is refused before anything starts', async (t) =>
 function pathToLaunch(): string {
   return join(import.meta.dirname, '../../../src/core/client/launch.ts')
 }
+
+t.test('a home on a disk that became read-only is said to be one, by the launcher and by the agent itself', async (t) => {
+  const home = await homeFor(t)
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m,mode=700', 'ipdc-test', home]).status !== 0) return t.plan(0, 'no small disk can be mounted here')
+  t.teardown(() => void spawnSync('umount', ['-l', home]))
+  await writeFile(join(home, 'agent.log'), '')
+  t.equal(spawnSync('mount', ['-o', 'remount,ro', home]).status, 0)
+  const readOnly = { code: 'IO', message: /EROFS/, hint: /read-only.*dmesg/ }
+  await t.rejects(launch(fake(home)), { ...readOnly, message: /agent\.log.*EROFS/ })
+  const { status, stderr } = spawnSync(process.execPath, [agentPath(), '--home', home], { env, encoding: 'utf8' })
+  t.equal(status, 74)
+  t.match(stderr, /^Error IO .*EROFS.*\nTry: .*read-only/)
+})
