@@ -24,8 +24,12 @@ export function retire(task: Task): void {
     job.finished.add(task.name)
     return
   }
-  const { live, past, failedOn, waitsFor, waiters } = none
-  Object.assign(task, { live, past, failedOn, waitsFor, waiters })
+  const { live, waitsFor, waiters } = none
+  Object.assign(task, { live, waitsFor, waiters })
+  // Of the attempt that won it is kept in `winner`. Others may bring the result once more when this one is lost.
+  if (winner !== undefined) task.past.delete(winner.key)
+  if (task.past.size === 0) task.past = none.past
+  if (task.failedOn.size === 0) task.failedOn = none.failedOn
   if (task.withdrawn.size === 0) task.withdrawn = none.withdrawn
   if (task.charges.length === 0) task.charges = none.charges
   // A typed array of a few bytes weighs hundreds.
@@ -35,7 +39,9 @@ export function retire(task: Task): void {
 /** It is to be made again. */
 export function thaw(task: Task): void {
   if (task.live !== none.live) return
-  Object.assign(task, { live: new Map(), past: new Map(), failedOn: new Set(), waitsFor: new Set(), waiters: new Set() })
+  Object.assign(task, { live: new Map(), waitsFor: new Set(), waiters: new Set() })
+  task.past = new Map(task.past)
+  task.failedOn = new Set(task.failedOn)
   task.withdrawn = new Set(task.withdrawn)
   task.charges = [...task.charges]
 }

@@ -118,9 +118,11 @@ export function addTask(round: Round, job: Job, event: TaskAdded): void {
   job.charged.delete(event.name)
   job.tasks.set(event.name, task)
   run.open.add(task)
+  const reports = take(job, task.name)
+  // What the journal answers is told to no node here: who still holds something of it says so again.
   if (restore(round, task)) return
   enqueue(task)
-  for (const report of take(job, task.name)) adoptReport(round, task, report)
+  for (const report of reports) adoptReport(round, task, report)
   const last = charges.at(-1)
   if (last !== undefined && verdict(charges).is === 'fail') fail(round, task, last.node, last.error)
 }
