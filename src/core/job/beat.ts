@@ -17,9 +17,11 @@ import { type Attempt, become, type Job, keyOf, type State, type Task } from './
 export function beat(round: Round, event: Beat): void {
   const { state, out } = round
   const { src, boot, at } = event
+  // What its start before held, the start of now tells.
+  const isOld = boot < bookOf(state, src).boot
   const closed = new Set<string>()
   const grants = new Map<number, Omit<To, 'node'>[]>()
-  for (const item of event.held) {
+  for (const item of isOld ? [] : event.held) {
     const job = state.jobs.get(item.job)
     if (job === undefined) closed.add(item.job)
     else if (holds(round, job, event, item)) push(grants, job.leaseMs, { job: job.id, task: item.task, term: item.term, attempt: item.attempt })
@@ -33,7 +35,7 @@ export function beat(round: Round, event: Beat): void {
   for (const job of event.asks) if (!state.jobs.has(job)) closed.add(job)
   for (const job of closed) out.push({ is: 'close', node: src, job })
   for (const [leaseMs, held] of grants) out.push({ is: 'grant', node: src, leaseMs, from: { boot, at }, held })
-  if (event.more) return
+  if (event.more || isOld) return
   bookOf(state, src).beaten = true
   missed(round, src, boot)
 }

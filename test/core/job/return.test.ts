@@ -1,6 +1,7 @@
 /** A node that was killed and started again tells what its queue still holds: what nobody else was given goes on there. */
 import t from 'tap'
 import { leaseMs } from '../../../src/core/job/lease.ts'
+import { gatherMs } from '../../../src/core/job/open.ts'
 import { Desk } from './desk.ts'
 
 const ref = { job: 'j', task: 's/1', term: 1, attempt: 1 }
@@ -119,6 +120,19 @@ t.test('a task that is not pure is with one node at a time, whatever a killed on
   const said = desk.beat('a', { free: 0, ...waits })
   t.same(said.of('grant'), [])
   t.same(said.cancels, ['s/1#1.1 at a'])
+})
+
+t.test('what a node said before its last start tells nothing of what it holds now', async (t) => {
+  const desk = new Desk()
+  desk.job('j', { term: 2, resumed: { committed: new Map(), charged: new Map() } })
+  desk.node('a', { room: 1 })
+  desk.node('a', { boot: 2, room: 1 })
+  desk.task('s/1')
+  const old = desk.beat('a', { boot: 1, held: [{ ...ref, is: 'running' }] })
+  t.same([...old.of('grant'), ...old.of('event')], [])
+  t.same(desk.pass(gatherMs + 500).offers, [], 'it has not told yet')
+  desk.beat('a')
+  t.same(desk.pass(500).offers, ['s/1#1 → a'])
 })
 
 t.test('a coordinator that was started again too takes back from a queue only what may run twice: it may have given it to another', async (t) => {
