@@ -1,7 +1,10 @@
 /** Names of tasks that are done for good, of which there may be a quarter of a million: 8 bytes of the hash of each. */
-import { hash } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 
-/** A set of names that only grows. Two names in a billion billion are taken for one: the second of them is called `~2`. */
+/**
+ * A set of names that only grows. Two names in a billion billion are taken for one, in one of half a billion jobs of a quarter of a
+ * million tasks: the second of them is called `~2`, and may be made once more after a restart. None is answered that was not made.
+ */
 export interface Names {
   add(name: string): void
   has(name: string): boolean
@@ -15,6 +18,8 @@ export function createNames(): Names {
   // Pairs of 32 bits, by open addressing; a pair of zeros is a free place.
   let table = new Uint32Array(2 * fewest)
   let size = 0
+  // Names may come from what a job reads: nobody shall know beforehand which of them fall together.
+  const salt = randomBytes(12).toString('base64')
 
   function placeOf(places: Uint32Array, high: number, low: number): number {
     const last = places.length / 2 - 1
@@ -42,7 +47,7 @@ export function createNames(): Names {
 
   return {
     add(name) {
-      const [high, low] = pairOf(name)
+      const [high, low] = pairOf(salt + name)
       const place = placeOf(table, high, low)
       if (isAt(place)) return
       table[place] = high
@@ -51,15 +56,15 @@ export function createNames(): Names {
       // At three quarters a search begins to take long.
       if (size * 8 > table.length * 3) grow()
     },
-    has: (name) => size > 0 && isAt(placeOf(table, ...pairOf(name))),
+    has: (name) => size > 0 && isAt(placeOf(table, ...pairOf(salt + name))),
     get size() {
       return size
     },
   }
 }
 
-function pairOf(name: string): [high: number, low: number] {
-  const digest = hash('sha256', name, 'buffer')
+function pairOf(salted: string): [high: number, low: number] {
+  const digest = hash('sha256', salted, 'buffer')
   // The free place has a pair of its own.
   return [digest.readUInt32LE(0) || 1, digest.readUInt32LE(4)]
 }
