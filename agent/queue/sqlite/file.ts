@@ -3,13 +3,16 @@
  * survives the death of the process; with 'full' also a cut of power, with 'normal' all but the last second does.
  */
 import { closeSync } from 'node:fs'
+import type { DatabaseSync } from 'node:sqlite'
 import { keepLog, takeBackLog } from './aside.ts'
 import { createCheckpoint } from './checkpoint.ts'
 import { type Batch, createCommitter, type Waiting } from './commit.ts'
 import { SqliteQueueError } from './errors.ts'
 import { fileError } from './failure.ts'
+import { applicationId } from './found.ts'
+import { checkSchema } from './migrating.ts'
 import type { Notice } from './notice.ts'
-import { applicationId, type Disk, openDatabase } from './open.ts'
+import { type Disk, openDatabase } from './open.ts'
 import { createDesk, type Row, type Sql } from './sql.ts'
 import { createSyncs } from './sync.ts'
 
@@ -46,6 +49,8 @@ export interface FileOptions {
   readonly maxLogPages?: number
   /** Recovery, in the first transaction. */
   readonly opened?: (sql: Sql) => void
+  /** Nobody else writes to this path: a file that makes no sense is a damaged queue and kept aside. Else only one that says that it is a queue. @default false */
+  readonly isOurs?: boolean
   readonly onNotice?: (notice: Notice) => void
 }
 
@@ -63,8 +68,20 @@ export interface QueueFile {
 
 /** @throws SqliteQueueError (IN_USE, NOT_SUPPORTED, READ_ONLY, DISK_FULL, CORRUPT, IO) */
 export function openFile(options: FileOptions): QueueFile {
-  const { path, durability = 'normal', schema, pageSize = 1024, cacheKilobytes = 512, maxLogPages = 1024, opened, onNotice = () => {} } = options
-  const { db, disk } = openDatabase({ path, pageSize, cacheKilobytes, onNotice })
+  const {
+    path: given,
+    durability = 'normal',
+    schema,
+    pageSize = 1024,
+    cacheKilobytes = 512,
+    maxLogPages = 1024,
+    isOurs = false,
+    opened,
+    onNotice = () => {},
+  } = options
+  const check = (of: DatabaseSync) => checkSchema(of, given, schema)
+  const { db, disk } = openDatabase({ path: given, pageSize, cacheKilobytes, isOurs, check, onNotice })
+  const path = disk?.path ?? given
   const durable = disk && openDurable(disk)
   const committer = createCommitter(db, createDesk(db), { failed, named })
   const queue: Waiting[] = []

@@ -8,11 +8,9 @@ import type { DatabaseSync } from 'node:sqlite'
 import { copyLogAside, forgetKeptLog, setAside, sizeOf, takeBackLog } from './aside.ts'
 import { SqliteQueueError } from './errors.ts'
 import { fileError } from './failure.ts'
+import { findAt, realPathOf } from './found.ts'
 import type { OnNotice } from './notice.ts'
 import { createWal, inspect, type Wal } from './wal.ts'
-
-/** Marks a file as a queue of ours: 'bmqs'. */
-export const applicationId = 0x626d7173
 
 /** Descriptors for syncs. Closing any descriptor of the database drops SQLite's lock in this process: only after the database itself. */
 export interface Disk {
@@ -37,26 +35,31 @@ export interface OpenOptions {
   /** Of a new file. */
   readonly pageSize: number
   readonly cacheKilobytes: number
+  /** Whatever is found there is a queue, or was one. */
+  readonly isOurs: boolean
+  /** Whether a sound database has what it should. @throws SqliteQueueError CORRUPT */
+  readonly check: (db: DatabaseSync) => void
   readonly onNotice: OnNotice
 }
 
-/** @throws SqliteQueueError (IN_USE, READ_ONLY, DISK_FULL, CORRUPT, IO) */
-export function openDatabase(options: OpenOptions): Opened {
-  const { path } = options
+/** @throws SqliteQueueError (IN_USE, NOT_SUPPORTED, READ_ONLY, DISK_FULL, CORRUPT, IO) */
+export function openDatabase(given: OpenOptions): Opened {
   const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
-  if (path === ':memory:') {
-    const db = new DatabaseSync(path)
-    configure(db, options)
+  if (given.path === ':memory:') {
+    const db = new DatabaseSync(given.path)
+    configure(db, given)
     return { db, disk: undefined }
   }
   try {
+    const options = { ...given, path: realPathOf(given.path) }
     const place = prepare(options)
+    const { path } = options
     const opened = openOnce(new DatabaseSync(path), options, place) ?? openOnce(new DatabaseSync(path), options, { ...place, isNew: true })
     if (opened !== undefined) return opened
   } catch (error) {
-    throw fileError(error, path) ?? error
+    throw fileError(error, given.path) ?? error
   }
-  throw new SqliteQueueError('CORRUPT', `The queue file ${path} is damaged again, right after it was begun anew`, {
+  throw new SqliteQueueError('CORRUPT', `The queue file ${given.path} is damaged again, right after it was begun anew`, {
     hint: 'Look at the disk (dmesg), or replace it',
   })
 }
@@ -64,24 +67,31 @@ export function openDatabase(options: OpenOptions): Opened {
 interface Place {
   readonly folders: readonly string[]
   readonly isNew: boolean
+  /** Nobody else's: it may be set aside. */
+  readonly isOurs: boolean
 }
 
-function prepare({ path, onNotice }: OpenOptions): Place {
+function prepare({ path, isOurs, onNotice }: OpenOptions): Place {
   const folder = dirname(path)
   const folders = foldersFrom(folder, mkdirSync(folder, { recursive: true, mode: 0o700 }))
   accessSync(folder, constants.W_OK | constants.X_OK)
+  if (sizeOf(path) !== undefined) accessSync(path, constants.R_OK | constants.W_OK)
+  const found = findAt(path)
+  if (found === 'foreign') throw notOurs(`${path} is a database of something else, not a queue`)
+  if (found === 'garbage' && !isOurs) throw notOurs(`${path} is not a queue, or one so damaged that it cannot be told`)
   takeBackLog(path)
   // SQLite would silently remove the log of an empty database.
   if (!sizeOf(path) && sizeOf(`${path}-wal`)) {
     const cause = new Error('the database is empty, and its log is not')
     onNotice({ is: 'set-aside', path, kept: setAside(path), cause })
   }
-  if (sizeOf(path) === undefined) {
-    create(path)
-    return { folders, isNew: true }
-  }
-  accessSync(path, constants.R_OK | constants.W_OK)
-  return { folders, isNew: false }
+  const isNew = sizeOf(path) === undefined
+  if (isNew) create(path)
+  return { folders, isNew, isOurs: isOurs || isNew || found === 'ours' }
+}
+
+function notOurs(message: string): SqliteQueueError {
+  return new SqliteQueueError('NOT_SUPPORTED', `${message}: it stays as it is`, { hint: 'Choose another path, or move it away' })
 }
 
 /** The folder, and those above it down to which all was made just now. */
@@ -95,7 +105,7 @@ function create(path: string): void {
 }
 
 /** Undefined when the file was damaged: then it is out of the way. */
-function openOnce(db: DatabaseSync, options: OpenOptions, { folders, isNew }: Place): Opened | undefined {
+function openOnce(db: DatabaseSync, options: OpenOptions, { folders, isNew, isOurs }: Place): Opened | undefined {
   const { path, onNotice } = options
   let log: number | undefined
   try {
@@ -104,14 +114,14 @@ function openOnce(db: DatabaseSync, options: OpenOptions, { folders, isNew }: Pl
     log = openSync(`${path}-wal`, 'r+')
     forgetKeptLog(path)
     checkLog(log, options)
-    if (!isNew) checkDatabase(db, path)
+    if (!isNew) checkDatabase(db, options)
     if ((statSync(path).mode & 0o077) !== 0) for (const part of ['', '-wal']) chmodSync(`${path}${part}`, 0o600)
     const pageSize = Number(db.prepare('PRAGMA page_size').get()?.page_size)
     const wal = createWal(log, pageSize)
     return { db, disk: { path, folders, file: openSync(path, 'r+'), log, wal, pageSize } }
   } catch (cause) {
     const reason = fileError(cause, path)
-    const isDamaged = reason?.code === 'CORRUPT'
+    const isDamaged = reason?.code === 'CORRUPT' && isOurs
     // First: closing the database writes the log into it and removes it.
     if (isDamaged) onNotice({ is: 'set-aside', path, kept: setAside(path), cause: reason })
     if (log !== undefined) closeSync(log)
@@ -122,16 +132,11 @@ function openOnce(db: DatabaseSync, options: OpenOptions, { folders, isNew }: Pl
   }
 }
 
-function configure(db: DatabaseSync, { path, pageSize, cacheKilobytes }: OpenOptions): void {
+function configure(db: DatabaseSync, { pageSize, cacheKilobytes }: OpenOptions): void {
   // One statement a call: the lock must be exclusive before the log is first looked at, or SQLite shares it by a -shm file.
   const pragma = (text: string) => db.prepare(`PRAGMA ${text}`).get()
   pragma(`page_size=${pageSize}`)
   pragma('locking_mode=EXCLUSIVE')
-  // Before anything is written to it.
-  const id = pragma('application_id')?.application_id
-  if (id !== applicationId && (id !== 0 || db.prepare('SELECT 1 FROM sqlite_schema').get() !== undefined)) {
-    throw new SqliteQueueError('NOT_SUPPORTED', `${path} is a database of something else, not a queue`, { hint: 'Choose another path' })
-  }
   pragma('synchronous=OFF')
   pragma('journal_mode=WAL')
   pragma('wal_autocheckpoint=0')
@@ -149,7 +154,8 @@ function checkLog(log: number, { path, onNotice }: OpenOptions): void {
   if (state === 'emptied') fdatasyncSync(log)
 }
 
-function checkDatabase(db: DatabaseSync, path: string): void {
+function checkDatabase(db: DatabaseSync, { path, check }: OpenOptions): void {
   const said = db.prepare('PRAGMA quick_check(1)').get()?.quick_check
   if (said !== 'ok') throw new SqliteQueueError('CORRUPT', `The queue file ${path} is damaged (${said})`)
+  check(db)
 }

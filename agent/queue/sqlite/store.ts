@@ -24,7 +24,7 @@ export interface Client {
   readonly since: number
 }
 
-export function openStore({ path, durability, onNotice }: SqliteQueueOptions): Store {
+export function openStore({ path, durability, isOurs = false, onNotice }: SqliteQueueOptions): Store {
   const queues = new Map<string, Queue>()
   const litter = new Litter()
   const ended = new AbortController()
@@ -37,6 +37,7 @@ export function openStore({ path, durability, onNotice }: SqliteQueueOptions): S
       durability: durability ?? 'normal',
       schema,
       pageSize,
+      isOurs,
       opened: (sql) => {
         for (const queue of recover(sql)) queues.set(queue.name, queue)
       },

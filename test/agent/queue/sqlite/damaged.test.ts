@@ -13,12 +13,33 @@ t.test('a file that is no database is kept aside under a name that says so, and 
   const path = await written(t)
   const garbage = Buffer.alloc(20_000, 'garbage')
   await writeFile(path, garbage)
-  const { file, notices } = open(t, path)
+  const { file, notices } = open(t, path, true)
   t.equal(await count(file), 0)
   await file.run((sql) => sql.run('INSERT INTO t VALUES (1, ?)', 'x'))
   t.match(notices, [{ is: 'set-aside', path, kept: /queue\.db\.damaged-\d{8}T\d{9}Z$/, cause: { code: 'CORRUPT' } }])
   t.equal(notices.length, 1)
   t.same(await readFile(keptOf(notices)), garbage, 'kept as it was')
+})
+
+t.test('a first page of which only the mark of a queue is left is a damaged queue', async (t) => {
+  const path = await written(t)
+  const bytes = await readFile(path)
+  bytes.fill('garbage', 0, 68)
+  await writeFile(path, bytes)
+  const { file, notices } = open(t, path)
+  t.equal(await count(file), 0)
+  t.match(notices, [{ is: 'set-aside', cause: { code: 'CORRUPT' } }])
+  t.same(await readFile(keptOf(notices)), bytes)
+})
+
+t.test('a queue that lacks a table, or whose version makes no sense, is kept aside', async (t) => {
+  for (const text of ['DROP TABLE t', 'PRAGMA user_version=-3', 'PRAGMA user_version=0']) {
+    const path = await written(t)
+    change(path, text)
+    const { file, notices } = open(t, path)
+    t.equal(await count(file), 0, text)
+    t.match(notices, [{ is: 'set-aside', cause: { code: 'CORRUPT', message: new RegExp(`${path} is damaged`), hint: /./ } }], text)
+  }
 })
 
 t.test('a file with torn pages is found out at open and kept aside', async (t) => {
@@ -97,7 +118,7 @@ t.test('no more than three damaged files are kept, the newest', async (t) => {
   const kept: string[] = []
   for (let round = 1; round <= 5; round += 1) {
     await writeFile(path, Buffer.alloc(20_000, `garbage ${round}`))
-    const { file, notices } = open(t, path)
+    const { file, notices } = open(t, path, true)
     await file.close()
     kept.push(keptOf(notices))
   }
@@ -106,6 +127,13 @@ t.test('no more than three damaged files are kept, the newest', async (t) => {
     kept.slice(-3).map((name) => name.split('/').at(-1)),
   )
 })
+
+function change(path: string, text: string): void {
+  const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
+  const db = new DatabaseSync(path)
+  db.exec(text)
+  db.close()
+}
 
 async function folder(t: Test): Promise<string> {
   const made = await mkdtemp(join(tmpdir(), 'ipdc-damaged-'))
@@ -131,9 +159,9 @@ async function killed(t: Test): Promise<string> {
   return path
 }
 
-function open(t: Test, path: string): { file: QueueFile; notices: Notice[] } {
+function open(t: Test, path: string, isOurs = false): { file: QueueFile; notices: Notice[] } {
   const notices: Notice[] = []
-  const file = openFile({ path, schema, onNotice: (notice) => notices.push(notice) })
+  const file = openFile({ path, schema, isOurs, onNotice: (notice) => notices.push(notice) })
   t.teardown(() => file.close())
   return { file, notices }
 }

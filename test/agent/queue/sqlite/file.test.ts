@@ -196,7 +196,7 @@ t.test('a file of a newer version, and a database of something else, are refused
 
 t.test('a path that is no file is refused', async (t) => {
   const path = await place(t)
-  t.throws(() => openFile({ path: join(path, '..'), schema }), { code: 'IO' })
+  t.throws(() => openFile({ path: join(path, '..'), schema }), { code: 'NOT_SUPPORTED', message: /a directory/ })
   await writeFile(path, '')
   t.throws(() => openFile({ path: join(path, 'queue.db'), schema }), { code: 'IO' })
 })
