@@ -20,6 +20,8 @@ export interface EmbeddedQueueOptions {
 const again = 'ipdc down, then ipdc up'
 const hints: Readonly<Record<string, string>> = {
   CORRUPT: `Start the agent again, which keeps what is damaged aside and begins a new queue: ${again}`,
+  // What stands there is a file of somebody else, or so damaged that this cannot be told.
+  NOT_SUPPORTED: 'Move it out of the home, then: ipdc up',
   CLOSED: `Start the agent again: ${again}`,
   IO: `Look at the disk (dmesg), then start the agent again: ${again}`,
 }
@@ -43,7 +45,7 @@ export async function openEmbeddedQueue({ path, durability = 'normal', limit, lo
   }
   try {
     const { createSqliteBackend } = await import('./sqlite/backend.ts')
-    const backend = createSqliteBackend({ path, durability, onNotice })
+    const backend = createSqliteBackend({ path, durability, isOurs: true, onNotice })
     try {
       const backlog = await openBacklog({ name: 'tasks', prefix: 'ipdc', backend, connection: {}, onError: (error) => queue?.failed(error) })
       queue = await createBullQueue({

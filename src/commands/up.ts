@@ -2,6 +2,7 @@
 import * as Flags from '@oclif/core/flags'
 import type { AgentView } from '../core/client/api.ts'
 import { type Launched, launch } from '../core/client/launch.ts'
+import { damagedText } from './base/node.ts'
 import { stay } from './base/stay.ts'
 import { BaseCommand } from './base.ts'
 
@@ -30,6 +31,8 @@ The agent's log is agent.log in the home.`
     const { flags } = await this.parse(Up)
     const { detach, slots, name, broker: brokers = [], 'serve-broker': serveBroker } = flags
     const launched = this.keep(await launch({ home: this.home, slots, name, brokers, serveBroker, lifeline: !detach }))
+    const { damaged } = launched.agent.queue
+    if (damaged !== undefined) this.warning(`The queue of this node was damaged: ${damagedText(damaged)}`)
     if (detach) this.say(linesOf(launched, detach).join('\n'))
     else await stay(launched, (line) => this.say(line), linesOf(launched, detach))
     return launched.agent

@@ -155,6 +155,8 @@ export interface QueueInfo {
   readonly path?: string
   readonly bytes?: number
   readonly url?: string
+  /** What was found damaged when it was opened: kept under this name, and why. */
+  readonly damaged?: { readonly kept: string; readonly cause: string }
 }
 
 // --- Clock: so that nothing inside asks for the time. -------------------------------------------

@@ -1,6 +1,6 @@
 /** Commands that start and end the agent of a home, with real agents. */
 import { existsSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import t from 'tap'
 import { connect } from '../../src/core/client/connect.ts'
 import { ipdc } from './cli.ts'
@@ -91,4 +91,28 @@ t.test('up that cannot start says why, in its own words', async (t) => {
   t.equal(closed.status, 69)
   t.equal(JSON.parse(closed.stderr).error.code, 'NO_BROKER')
   t.notOk(await isLeft(place))
+})
+
+t.test('a queue file that was damaged is said to be, at the start, in the log and as long as the agent lives', async (t) => {
+  const place = await placeFor(t)
+  for (const command of ['up --detach', 'down']) t.equal((await ipdc(command.split(' '), place)).status, 0)
+  const bytes = await readFile(`${place.home}/queue.db`)
+  await writeFile(`${place.home}/queue.db`, bytes.fill('garbage', 1024))
+  const up = await ipdc(['up', '--detach'], place)
+  const kept = (await readdir(place.home)).find((name) => /^queue\.db\.damaged-\w+$/.test(name))
+  t.match(up.stderr, `Warning The queue of this node was damaged: The queue file ${place.home}/queue.db is damaged (`)
+  t.match(up.stderr, `; kept as ${place.home}/${kept}\n`)
+  const show = await ipdc(['node', 'show'], place)
+  t.match(show.stdout, /\nqueue damaged +The queue file .*queue\.db is damaged \(.*; kept as .*queue\.db\.damaged-/)
+  t.equal((await ipdc(['down'], place)).status, 0)
+  const log = await readFile(`${place.home}/agent.log`, 'utf8')
+  const lines = log
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  t.match(
+    lines.find(({ msg }) => msg.startsWith('queue file set aside')),
+    { level: 40, err: { message: /queue\.db is damaged/ }, kept: `${place.home}/${kept}` },
+  )
+  for (const said of [log, up.stderr, show.stdout]) t.notMatch(said, /open the file again/i)
 })

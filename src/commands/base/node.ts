@@ -1,5 +1,5 @@
 /** Nodes as people name them, and how full they are in few words. */
-import type { NodeView } from '../../core/client/api.ts'
+import type { NodeView, QueueView } from '../../core/client/api.ts'
 import { IpdcError } from '../../core/errors.ts'
 import { reasons } from '../../core/reasons.ts'
 import { nearest } from './nearest.ts'
@@ -33,4 +33,9 @@ export function queueText({ queue }: Pick<NodeView, 'queue'>): string {
 export function holdText({ reason, now, state }: Pick<NodeView, 'reason' | 'now' | 'state'>): string {
   if (state === 'gone' || reason === undefined) return ''
   return `takes ${now === 0 || reason === 'full' ? 'nothing' : 'fewer'}: ${reasons[reason]}`
+}
+
+/** What became of a queue file that was damaged. */
+export function damagedText({ kept, cause }: NonNullable<QueueView['damaged']>): string {
+  return `${cause}; kept as ${kept}`
 }

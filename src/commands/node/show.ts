@@ -3,7 +3,7 @@
 import type { AgentView, NodeView } from '../../core/client/api.ts'
 import { bytesText, durationText } from '../base/amounts.ts'
 import { optional } from '../base/args.ts'
-import { findNode, holdText, queueText, slotsText } from '../base/node.ts'
+import { damagedText, findNode, holdText, queueText, slotsText } from '../base/node.ts'
 import { sheet } from '../base/table.ts'
 import { BaseCommand } from '../base.ts'
 
@@ -48,6 +48,7 @@ function ownLines(agent: AgentView): [string, string | undefined][] {
     ['domain', `${agent.domain.name} (${agent.domain.id})${agent.domain.throwAway ? ', throw-away' : ''}`],
     ['broker', [agent.broker.is, agent.broker.url, agent.broker.cause, agent.broker.serving && `serving ${agent.broker.serving}`].filter(Boolean).join(', ')],
     ['queue', ownQueueText(agent.queue)],
+    ['queue damaged', agent.queue.damaged && damagedText(agent.queue.damaged)],
     ['queue down', agent.queue.down && [agent.queue.down.message, agent.queue.down.hint].filter(Boolean).join(' — ')],
     ['store', `${agent.store.use}: ${agent.store.blocks} blocks, ${bytesText(agent.store.bytes)} of ${bytesText(agent.store.limit)}`],
     ['gateway', `${agent.gateway.url}: served ${bytesText(agent.gateway.servedBytes)}, fetched ${bytesText(agent.gateway.fetchedBytes)}`],

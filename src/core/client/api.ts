@@ -61,6 +61,8 @@ export interface QueueView {
   readonly url?: string
   /** Set while it can neither take nor give: why, and what to do. */
   readonly down?: Failure
+  /** Its file, or what belongs to it, was found damaged when this agent started: kept under this name, and why. What it held is offered again. */
+  readonly damaged?: { readonly kept: string; readonly cause: string }
 }
 
 /** An attempt in the queue of a node. */
