@@ -1,5 +1,5 @@
 /** What lies at the path of a queue: found out before anything is changed, so that what is not ours stays as it is, byte for byte. */
-import { closeSync, lstatSync, openSync, readSync, realpathSync, type Stats, statSync } from 'node:fs'
+import { closeSync, fstatSync, lstatSync, openSync, readSync, realpathSync, type Stats, statSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { sizeOf } from './aside.ts'
 import { SqliteQueueError } from './errors.ts'
@@ -9,6 +9,9 @@ import { firstPageIn } from './wal.ts'
 export const applicationId = 0x626d7173
 /** Where a database has it, https://sqlite.org/fileformat2.html#the_database_header. */
 const idAt = 68
+
+/** What a cut of power makes of a file that was just begun, at most (bytes): one page. */
+const begunBytes = 65_536
 
 /** `blank`: nothing was ever in it. `garbage`: no database, and nothing says that it was a queue. */
 export type Found = 'nothing' | 'blank' | 'ours' | 'garbage' | 'foreign'
@@ -35,13 +38,17 @@ export function findAt(path: string): Found {
   const size = sizeOf(path)
   const log = [`${path}-wal`, `${path}-kept`].find((name) => sizeOf(name))
   // Before the log is emptied for the first time, only it says whose it is.
-  const logSays = log === undefined ? undefined : idIn(log, firstPageIn)
+  const logSays = log === undefined ? undefined : read(log, firstPageIn)?.readUInt32BE(idAt)
   if (!size) {
     if (log !== undefined) return logSays === applicationId ? 'ours' : 'garbage'
     return size === undefined ? 'nothing' : 'blank'
   }
   const head = headOf(path)
-  if (head === undefined) return logSays === applicationId || idIn(path, readHead) === applicationId ? 'ours' : 'garbage'
+  if (head === undefined) {
+    const start = read(path, readStart)
+    if (logSays === applicationId || (start.length >= idAt + 4 && start.readUInt32BE(idAt) === applicationId)) return 'ours'
+    return size <= begunBytes && isBegun(start) ? 'blank' : 'garbage'
+  }
   if (head.id === applicationId || (head.id === 0 && logSays === applicationId)) return 'ours'
   return head.isBlank && logSays === undefined ? 'blank' : 'foreign'
 }
@@ -66,16 +73,22 @@ function headOf(path: string): { id: number; isBlank: boolean } | undefined {
   }
 }
 
-function idIn(path: string, pageOf: (fd: number) => Buffer | undefined): number | undefined {
+function read<T>(path: string, what: (fd: number) => T): T {
   const fd = openSync(path, 'r')
   try {
-    return pageOf(fd)?.readUInt32BE(idAt)
+    return what(fd)
   } finally {
     closeSync(fd)
   }
 }
 
-function readHead(fd: number): Buffer | undefined {
-  const head = Buffer.alloc(100)
-  return readSync(fd, head, 0, head.length, 0) === head.length ? head : undefined
+function readStart(fd: number): Buffer {
+  const start = Buffer.alloc(Math.min(fstatSync(fd).size, begunBytes))
+  return start.subarray(0, readSync(fd, start, 0, start.length, 0))
+}
+
+/** Zeros, or the header of a database without tables and zeros. */
+function isBegun(start: Buffer): boolean {
+  const isHeader = start.toString('latin1', 0, 16) === 'SQLite format 3\0' && start.readUInt32BE(idAt) === 0
+  return start.subarray(isHeader ? 110 : 0).every((byte) => byte === 0)
 }

@@ -67,8 +67,6 @@ export function openDatabase(given: OpenOptions): Opened {
 interface Place {
   readonly folders: readonly string[]
   readonly isNew: boolean
-  /** Nobody else's: it may be set aside. */
-  readonly isOurs: boolean
 }
 
 function prepare({ path, isOurs, onNotice }: OpenOptions): Place {
@@ -87,7 +85,7 @@ function prepare({ path, isOurs, onNotice }: OpenOptions): Place {
   }
   const isNew = sizeOf(path) === undefined
   if (isNew) create(path)
-  return { folders, isNew, isOurs: isOurs || isNew || found === 'ours' }
+  return { folders, isNew }
 }
 
 function notOurs(message: string): SqliteQueueError {
@@ -105,7 +103,7 @@ function create(path: string): void {
 }
 
 /** Undefined when the file was damaged: then it is out of the way. */
-function openOnce(db: DatabaseSync, options: OpenOptions, { folders, isNew, isOurs }: Place): Opened | undefined {
+function openOnce(db: DatabaseSync, options: OpenOptions, { folders, isNew }: Place): Opened | undefined {
   const { path, onNotice } = options
   let log: number | undefined
   try {
@@ -121,7 +119,7 @@ function openOnce(db: DatabaseSync, options: OpenOptions, { folders, isNew, isOu
     return { db, disk: { path, folders, file: openSync(path, 'r+'), log, wal, pageSize } }
   } catch (cause) {
     const reason = fileError(cause, path)
-    const isDamaged = reason?.code === 'CORRUPT' && isOurs
+    const isDamaged = reason?.code === 'CORRUPT'
     // First: closing the database writes the log into it and removes it.
     if (isDamaged) onNotice({ is: 'set-aside', path, kept: setAside(path), cause: reason })
     if (log !== undefined) closeSync(log)
