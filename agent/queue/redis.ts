@@ -30,15 +30,20 @@ const againMs: Ms = 1_000
 
 /** @throws NO_QUEUE, BAD_CONFIG */
 export async function openRedisQueue({ url, passwordFile, node, limit, commandMs = 5_000, log }: RedisQueueOptions): Promise<Queue> {
+  const database = databaseOf(url)
   const shown = redacted(url)
-  const wrap = (cause: unknown): IpdcError =>
-    codeOf(cause) !== undefined && cause instanceof IpdcError
-      ? cause
-      : new IpdcError('NO_QUEUE', {
-          message: `The queue of this node, ${shown}: ${textOf(cause)}`,
-          hint: 'Look whether the server runs and takes this address and password; or set queue.use to "embedded" in ipdc.json',
-          cause,
-        })
+  /** What the server, or the system, said last, until the connection works. */
+  let said: unknown
+  const wrap = (error: unknown): IpdcError => {
+    if (codeOf(error) !== undefined && error instanceof IpdcError) return error
+    // That the connection is closed is no reason; what was said before is one.
+    const cause = said !== undefined && isClosing(error) ? said : error
+    return new IpdcError('NO_QUEUE', {
+      message: `The queue of this node, ${shown}: ${textOf(cause)}`,
+      hint: 'Look whether the server runs and takes this address and password; or set queue.use to "embedded" in ipdc.json',
+      cause,
+    })
+  }
   const password = passwordFile === undefined ? undefined : await passwordOf(passwordFile)
   const { Redis } = await import('ioredis')
   const redis = new Redis(url, {
@@ -53,14 +58,17 @@ export async function openRedisQueue({ url, passwordFile, node, limit, commandMs
     retryStrategy: () => againMs,
   })
   let queue: BullQueue | undefined
-  let said: unknown
   redis.on('error', (error) => {
     said = error
     queue?.failed(error)
   })
-  redis.on('close', () => queue?.failed(new Error('the connection is closed')))
+  redis.on('close', () => queue?.failed(new Error(closed)))
+  redis.on('ready', () => {
+    said = undefined
+  })
   try {
     await redis.connect()
+    await choose(redis, database, shown)
     await look(redis, shown, log)
     const { createRedisBackend } = await import('bullmq/dist/cjs/utils/create-backend.js')
     const backlog = await openBacklog({
@@ -87,8 +95,46 @@ export async function openRedisQueue({ url, passwordFile, node, limit, commandMs
     return queue
   } catch (error) {
     redis.disconnect()
-    // That the connection is closed is no reason; what the server, or the system, said before is one.
-    throw wrap(said ?? error)
+    throw wrap(error)
+  }
+}
+
+const closed = 'Connection is closed.'
+
+/** In the words of the client, for commands that could not be sent. */
+function isClosing(error: unknown): boolean {
+  const { message } = error as { message?: unknown }
+  return typeof message === 'string' && (message === closed || message.startsWith("Stream isn't writeable"))
+}
+
+/** The number in an address, which can be used. @throws BAD_CONFIG, without anything of its password */
+function databaseOf(text: string): number {
+  const { username, password, pathname } = new URL(text)
+  try {
+    decodeURIComponent(`${username}:${password}`)
+  } catch {
+    throw new IpdcError('BAD_CONFIG', {
+      message: 'User and password in queue.url cannot be read',
+      hint: 'Write a "%" in them as "%25"; or use queue.passwordFile',
+    })
+  }
+  if (!/^\/?\d{0,9}$/.test(pathname)) {
+    throw new IpdcError('BAD_CONFIG', { message: `queue.url ends with the number of a database, not with "${pathname}"`, hint: 'redis://host:6379/0' })
+  }
+  return Number(pathname.slice(1))
+}
+
+/** The client would go on with another one. */
+async function choose(redis: Redis, database: number, shown: string): Promise<void> {
+  try {
+    await redis.select(database)
+  } catch (cause) {
+    if (!/DB index/i.test(textOf(cause))) throw cause
+    throw new IpdcError('BAD_CONFIG', {
+      message: `The server of the queue has no database ${database}: ${shown}: ${textOf(cause)}`,
+      hint: 'Choose another number in queue.url; most servers have 0 to 15',
+      cause,
+    })
   }
 }
 

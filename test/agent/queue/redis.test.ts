@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { existsSync, writeFileSync } from 'node:fs'
+import { createServer, type Socket } from 'node:net'
 import { delimiter, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openRedisQueue, redacted } from '../../../agent/queue/redis.ts'
@@ -156,6 +158,46 @@ t.test('the password may stand in a file, and the server is asked for its policy
   t.same(await queue.info(), { use: 'redis', url: server.url })
   await queue.close()
   await t.rejects(openRedisQueue({ url: server.url, passwordFile: `${passwordFile}.none`, node: 'node-0', limit: 1, log: silent }), { code: 'BAD_CONFIG' })
+})
+
+t.test('a database that the server does not have, and an address that cannot be read, are told, and not used as another', async (t) => {
+  const server = await startServer(t)
+  if (server === undefined) return
+  const opening = (url: string) => openRedisQueue({ url, node: 'node-0', limit: 1, log: silent })
+  await t.rejects(opening(`${server.url}/99`), { code: 'BAD_CONFIG', message: /no database 99/, hint: /queue\.url/ })
+  await t.rejects(opening(`${server.url}/tasks`), { code: 'BAD_CONFIG', message: /"\/tasks"/ })
+  const error = await opening(server.url.replace('//', '//ada:top%zz@')).catch((error: Error) => error)
+  t.match(error, { code: 'BAD_CONFIG', hint: /%25/ })
+  t.notMatch(String(error instanceof Error && error.stack), /top|zz/)
+  const queue = await opening(`${server.url}/3`)
+  await queue.close()
+})
+
+t.test('why a server cannot be used stays what is said, though its connection closes after that', async (t) => {
+  const program = needs(t, 'redis-server')
+  if (program === undefined) return
+  const passwordFile = join(t.testdir(), 'password')
+  writeFileSync(passwordFile, 'wrong\n')
+  const conf = ['--save', '', '--requirepass', 'secret']
+  const server = await startRedis(t, { program, conf })
+  await t.rejects(openRedisQueue({ url: server.url, passwordFile, node: 'node-0', limit: 1, log: silent }), { code: 'NO_QUEUE', message: /WRONGPASS/ })
+  writeFileSync(passwordFile, 'secret\n')
+  const queue = await openRedisQueue({ url: server.url, passwordFile, node: 'node-0', limit: 10, log: silent })
+  t.teardown(() => queue.close())
+  const { until } = follow(queue)
+  await server.kill9()
+  await until('down')
+  // As one whose password was changed.
+  const other = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.on('data', (bytes) => void socket.write('-WRONGPASS invalid password\r\n'.repeat(bytes.toString().split('*').length - 1)))
+  })
+  t.teardown(() => void other.close())
+  other.listen(server.port, '127.0.0.1')
+  const [first] = (await once(other, 'connection')) as [Socket]
+  await once(first, 'close')
+  await once(other, 'connection')
+  t.match(queue.status, { is: 'down', error: { code: 'NO_QUEUE', message: /WRONGPASS/ } })
 })
 
 const item = (id: string) => ({ id, data: new TextEncoder().encode(id) })
