@@ -38,9 +38,9 @@ export function findAt(path: string): Found {
   const size = sizeOf(path)
   const log = [`${path}-wal`, `${path}-kept`].find((name) => sizeOf(name))
   // Before the log is emptied for the first time, only it says whose it is.
-  const logSays = log === undefined ? undefined : read(log, firstPageIn)?.readUInt32BE(idAt)
+  const logSays = log === undefined ? undefined : idIn(log)
   if (!size) {
-    if (log !== undefined) return logSays === applicationId ? 'ours' : 'garbage'
+    if (logSays !== undefined) return logSays === applicationId ? 'ours' : 'foreign'
     return size === undefined ? 'nothing' : 'blank'
   }
   const head = headOf(path)
@@ -73,6 +73,16 @@ function headOf(path: string): { id: number; isBlank: boolean } | undefined {
   }
 }
 
+/** Undefined also for a page that a cut of power has torn. */
+function idIn(log: string): number | undefined {
+  const page = read(log, (fd) => firstPageIn(fd, idAt + 4))
+  return page !== undefined && hasMagic(page) ? page.readUInt32BE(idAt) : undefined
+}
+
+function hasMagic(page: Buffer): boolean {
+  return page.toString('latin1', 0, 16) === 'SQLite format 3\0'
+}
+
 function read<T>(path: string, what: (fd: number) => T): T {
   const fd = openSync(path, 'r')
   try {
@@ -89,6 +99,6 @@ function readStart(fd: number): Buffer {
 
 /** Zeros, or the header of a database without tables and zeros. */
 function isBegun(start: Buffer): boolean {
-  const isHeader = start.toString('latin1', 0, 16) === 'SQLite format 3\0' && start.readUInt32BE(idAt) === 0
+  const isHeader = hasMagic(start) && start.readUInt32BE(idAt) === 0
   return start.subarray(isHeader ? 110 : 0).every((byte) => byte === 0)
 }

@@ -116,16 +116,11 @@ export function inspect(fd: number): 'new' | 'emptied' | 'sound' | 'garbage' {
   return isHeader(header) ? 'sound' : 'garbage'
 }
 
-/** A log that begins with the first page of its database, as one does that was never emptied: that page. */
-export function firstPageIn(fd: number): Buffer | undefined {
-  const header = Buffer.alloc(headerBytes)
-  if (readSync(fd, header, 0, headerBytes, 0) !== headerBytes || !isHeader(header)) return undefined
-  const pageSize = header.readUInt32BE(8)
-  if (pageSize < 512 || pageSize > 65_536) return undefined
-  const bytes = Buffer.alloc(headerBytes + frameHeaderBytes + pageSize)
-  if (readSync(fd, bytes, 0, bytes.length, 0) !== bytes.length) return undefined
-  const [first] = chain(bytes, 1, frameHeaderBytes + pageSize)
-  return first?.number === 1 ? bytes.subarray(first.at) : undefined
+/** A log that begins with the first page of its database, as one does that was never emptied: the head of that page, maybe torn. */
+export function firstPageIn(fd: number, length: number): Buffer | undefined {
+  const bytes = Buffer.alloc(headerBytes + frameHeaderBytes + length)
+  const isWhole = readSync(fd, bytes, 0, bytes.length, 0) === bytes.length
+  return isWhole && isHeader(bytes) && bytes.readUInt32BE(headerBytes) === 1 ? bytes.subarray(headerBytes + frameHeaderBytes) : undefined
 }
 
 function isHeader(bytes: Buffer): boolean {
