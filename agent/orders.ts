@@ -46,17 +46,19 @@ export interface Signed {
 export function createOrders({ self, boot, domain, certificates, desk, clock, log }: OrdersOptions) {
   const once = createOnce()
   return async ({ headers, ...signed }: Signed): Promise<unknown> => {
-    const { node, roles } = checkOrder(headers, { ...signed, self, boot, domain, certificates, once, wall: clock.wall() })
-    if (!roles.includes(operatorRole)) {
-      throw new IpdcError('REFUSED', {
-        message: `Node ${node} is no operator of this domain`,
-        hint: 'Give the order on that machine itself, or on the one that founded the domain',
-      })
-    }
+    const { node } = checkOrder(headers, { ...signed, self, boot, domain, certificates, once, admit, wall: clock.wall() })
     const order = readOrder(parse(signed.body))
     log.info({ from: node, ...order }, 'order')
     return desk.carryOut(order)
   }
+}
+
+function admit({ node, roles }: Certificate): void {
+  if (roles.includes(operatorRole)) return
+  throw new IpdcError('REFUSED', {
+    message: `Node ${node} is no operator of this domain`,
+    hint: 'Give the order on that machine itself, or on the one that founded the domain',
+  })
 }
 
 function parse(body: Uint8Array): unknown {

@@ -69,6 +69,8 @@ export interface OrderToCheck extends RequestToCheck {
   readonly body: Uint8Array
   readonly boot: number
   readonly once: Once
+  /** Throws where that member gives no orders: what one may not do uses nothing up, and keeps out nobody who may. */
+  readonly admit: (certificate: Certificate) => void
 }
 
 /** Who asks. @throws NOT_MEMBER unsigned, no certificate of this domain, out of its minute; BAD_SIGNATURE not by that member, or for another request */
@@ -76,12 +78,13 @@ export function checkRequest(headers: Headers, asked: RequestToCheck): NodeId {
   return read(headers, asked).certificate.node
 }
 
-/** Whose order it is, which counts this once. @throws NOT_MEMBER, BAD_SIGNATURE as above, or for another body or start, or used before; BUSY */
+/** Whose order it is, which counts this once. @throws NOT_MEMBER, BAD_SIGNATURE as above, or for another body or start, or used before; BUSY; and what `admit` throws */
 export function checkOrder(headers: Headers, asked: OrderToCheck): Certificate {
   const { certificate, request } = read(headers, asked)
   if (request.nonce === undefined || request.body !== hashOf(asked.body) || request.boot !== asked.boot) {
     throw new IpdcError('BAD_SIGNATURE', { message: 'Signed for another body, or for another start of this node' })
   }
+  asked.admit(certificate)
   asked.once.use(`${certificate.node} ${request.nonce}`, request.exp, asked.wall)
   return certificate
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { codeOf } from '../../../src/core/errors.ts'
+import { codeOf, IpdcError } from '../../../src/core/errors.ts'
 import { createCertificateReader, issueCertificate } from '../../../src/core/trust/certificate.ts'
 import { foundDomain } from '../../../src/core/trust/domain.ts'
 import { createIdentity } from '../../../src/core/trust/identity.ts'
@@ -65,7 +65,7 @@ t.test('no garbage in the headers gets in, and nothing but our errors comes out'
 
 const body = new TextEncoder().encode('{"do":"pause"}')
 const orderToSign = { ...toSign, method: 'POST', path: '/queue', order: { body, boot: 7 } }
-const orderToCheck = () => ({ ...toCheck, method: 'POST', path: '/queue', body, boot: 7, once: createOnce() })
+const orderToCheck = () => ({ ...toCheck, method: 'POST', path: '/queue', body, boot: 7, once: createOnce(), admit: () => {} })
 
 t.test('an order tells whose it is and with which roles, and counts once', async (t) => {
   const signed = signRequest(orderToSign)
@@ -81,6 +81,16 @@ t.test('an order holds for one body and one start of the node', async (t) => {
   t.throws(() => checkOrder(signed, { ...orderToCheck(), boot: 8 }), { code: 'BAD_SIGNATURE' })
   t.throws(() => checkOrder(signed, { ...orderToCheck(), path: '/other' }), { code: 'BAD_SIGNATURE' })
   t.throws(() => checkOrder(signRequest({ ...toSign, method: 'POST', path: '/queue' }), orderToCheck()), { code: 'BAD_SIGNATURE' }, 'signed for no body')
+})
+
+t.test('orders of a member who gives none use nothing up: whoever may is not kept out', async (t) => {
+  const check = { ...orderToCheck(), once: createOnce(1) }
+  const admit = () => {
+    throw new IpdcError('REFUSED', { message: 'no operator' })
+  }
+  for (let times = 0; times < 3; times++) t.throws(() => checkOrder(signRequest(orderToSign), { ...check, admit }), { code: 'REFUSED' })
+  t.ok(checkOrder(signRequest(orderToSign), check))
+  t.throws(() => checkOrder(signRequest(orderToSign), check), { code: 'BUSY' })
 })
 
 t.test('an order that is late counts no more, so none need be remembered longer than it holds', async (t) => {
