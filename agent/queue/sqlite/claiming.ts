@@ -20,11 +20,19 @@ export interface Claimant {
 /** The words of BullMQ for a job that lost its worker once too often. */
 export const stalledTooOften = 'job stalled more than allowable limit'
 
-export function claiming({ run, options }: Access): Pick<IQueueBackend, 'moveToActive'> {
+export function claiming(access: Access): Pick<IQueueBackend, 'moveToActive'> {
+  const { run, options, store } = access
   return {
-    moveToActive: (token, name) => run((turn) => claimNext(turn, { token, worker: name, options })),
+    async moveToActive(token, name): Promise<Claim> {
+      // The file is closed below a worker that is not: told so, it would try again 15 s later, and not close before.
+      if (store.closed.aborted && access.closing === undefined) return nothing
+      return run((turn) => claimNext(turn, { token, worker: name, options }))
+    },
   }
 }
+
+/** No job, no limit, none delayed. */
+const nothing: Claim = [null, 0, 0, 0]
 
 export function claimNext(turn: Turn, claimant: Claimant): Claim {
   const { queue, now } = turn

@@ -62,11 +62,12 @@ export class Connection extends EventEmitter implements Life, Access {
     return this.#ended.signal
   }
 
-  /** Once the file is closed nothing is to be waited for: whoever waits all the same, waits in quiet until this backend is closed too. */
-  async rest(ms: number): Promise<void> {
+  /** Once the file is closed nothing is to be waited for: whoever waits all the same, waits in quiet until this backend is closed too, or it is cut. */
+  async rest(ms: number, cut?: AbortSignal): Promise<void> {
     if (this.closing !== undefined) throw closedError()
-    if (ms === 0) return new Promise((resolve) => this.#closed.signal.addEventListener('abort', () => resolve(), { once: true }))
-    await setTimeout(Math.min(ms, maxTimerMs), undefined, { signal: this.#closed.signal }).catch(() => {})
+    const signal = cut === undefined ? this.#closed.signal : AbortSignal.any([this.#closed.signal, cut])
+    if (ms === 0) return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+    await setTimeout(Math.min(ms, maxTimerMs), undefined, { signal }).catch(() => {})
   }
 
   /** Aborted by disconnect also. */

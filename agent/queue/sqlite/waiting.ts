@@ -22,8 +22,16 @@ export function waiting(connection: Connection): Part {
 
   return {
     async waitForJob(blockTimeout) {
-      if (ended.aborted) return connection.rest(blockTimeout * 1000).then(() => never)
-      if (isCut) return never
+      if (isCut && connection.closing === undefined) return never
+      if (ended.aborted) {
+        const cut = new AbortController()
+        const end = () => cut.abort()
+        waiters.add(end)
+        return connection
+          .rest(blockTimeout * 1000, cut.signal)
+          .then(() => never)
+          .finally(() => waiters.delete(end))
+      }
       if (mayGive(queue, Date.now())) return now
       return new Promise((resolve) => {
         const settle = (answer: typeof now | null) => {

@@ -78,6 +78,39 @@ t.test('the file closed below them, workers and listeners are quiet, and closing
   t.same(errors, [])
 })
 
+t.test('the file closed below it, a worker closes at once: idle, at work, or about to claim', async (t) => {
+  for (const concurrency of [1, 3]) {
+    for (const state of ['idle', 'at work', 'new', 'after a rest'] as const) {
+      const { Queue, Worker, factory } = open(t)
+      const queue = new Queue('tasks', { connection: {} })
+      const begun = Promise.withResolvers<void>()
+      const go = Promise.withResolvers<void>()
+      const process = async () => {
+        begun.resolve()
+        await go.promise
+      }
+      const worker = new Worker('tasks', process, { connection: {}, concurrency })
+      worker.on('error', () => {})
+      if (state === 'idle' || state === 'after a rest') await once(worker, 'drained')
+      if (state === 'at work') {
+        await queue.addBulk([
+          { name: 'x', data: {} },
+          { name: 'y', data: {} },
+        ])
+        await begun.promise
+      }
+      await factory.close()
+      go.resolve()
+      if (state === 'after a rest') for (let round = 0; round < 5; round += 1) await turn()
+      const began = performance.now()
+      await worker.close()
+      const ms = performance.now() - began
+      t.ok(ms < 2_000, `${state}, ${concurrency} at once: ${ms.toFixed()} ms`)
+      await queue.close()
+    }
+  }
+})
+
 t.test('a job that ends after its worker was closed by force changes nothing', async (t) => {
   const { Queue, Worker } = open(t)
   const queue = new Queue('tasks', { connection: {} })
