@@ -45,6 +45,22 @@ t.test('what runs, or is about to, waits for nothing', async (t) => {
   t.equal(said(desk), undefined)
 })
 
+t.test('of tasks that wait on nodes which run none now, it is said why', async (t) => {
+  const desk = new Desk()
+  desk.job()
+  desk.node('a', { room: 1 })
+  desk.task('s/1')
+  desk.says('a', 'accepted', 's/1', { free: 0 })
+  desk.node('a', { room: 0, now: 0, reason: 'queue broken', seq: 2 })
+  t.equal(said(desk), 'its tasks wait where none runs now: 1 node has a broken queue')
+  desk.node('b', { room: 1 })
+  desk.task('s/2')
+  desk.says('b', 'accepted', 's/2', { free: 0 })
+  t.equal(said(desk), 'its tasks wait their turn on 1 node, and where none runs now: 1 node has a broken queue')
+  desk.node('a', { state: 'suspect', room: 0, seq: 3 })
+  t.match(said(desk), /on 1 node, and where none runs now: 1 node does not answer$/)
+})
+
 t.test('a journal that cannot be written and a restart are told of', async (t) => {
   const desk = new Desk()
   desk.job('j', { term: 2, resumed: { committed: new Map(), charged: new Map() } })
