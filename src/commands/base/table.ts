@@ -1,9 +1,13 @@
-/** Rows under their headings, in columns two spaces apart: what people read and `awk` can still take apart. */
+/**
+ * Rows under their headings, in columns two spaces apart: what people read and `awk` can still take apart. Much in them comes from
+ * other nodes: no control character of a cell reaches the terminal, or begins a line.
+ */
 import type { Screen } from './screen.ts'
 
 type Cell = string | number
 
-export function table(head: readonly string[], rows: readonly (readonly Cell[])[], { paint }: Pick<Screen, 'paint'>): string {
+export function table(head: readonly string[], given: readonly (readonly Cell[])[], { paint }: Pick<Screen, 'paint'>): string {
+  const rows = given.map((row) => row.map(clean))
   const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => String(row[column] ?? '').length)))
   const line = (cells: readonly Cell[]) =>
     cells
@@ -17,7 +21,11 @@ export function table(head: readonly string[], rows: readonly (readonly Cell[])[
 export function sheet(pairs: readonly (readonly [string, Cell | undefined])[], { paint }: Pick<Screen, 'paint'>): string {
   const given = pairs.filter(([, value]) => value !== undefined && value !== '')
   const width = Math.max(0, ...given.map(([name]) => name.length))
-  return given.map(([name, value]) => `${paint.bold(name.padEnd(width))}  ${value}`).join('\n')
+  return given.map(([name, value]) => `${paint.bold(name.padEnd(width))}  ${clean(value ?? '')}`).join('\n')
+}
+
+function clean(cell: Cell): Cell {
+  return typeof cell === 'number' ? cell : cell.replace(/[\t\r\n]+/g, ' ').replace(/\p{Cc}/gu, '?')
 }
 
 function aligned(cell: Cell, width: number): string {

@@ -36,3 +36,9 @@ t.test('a sheet leaves out what has no value', (t) => {
   t.equal(sheet([], plain), '')
   t.end()
 })
+
+t.test('nothing in a cell moves the cursor, colours what follows or begins a line', (t) => {
+  t.equal(table(['TASK', 'X'], [['map/\u001b[2Ja\u009b', 'b\nc']], plain), 'TASK        X\nmap/?[2Ja?  b c')
+  t.equal(sheet([['error', 'one\r\ntwo\u0007']], plain), 'error  one two?')
+  t.end()
+})
