@@ -15,7 +15,7 @@ import { operatorRole } from './membership.ts'
 
 const Order = v.variant('do', [
   v.strictObject({ do: v.picklist(['pause', 'resume']) }),
-  v.strictObject({ do: v.literal('drop'), job: v.pipe(v.string(), v.regex(namePattern)) }),
+  v.strictObject({ do: v.literal('drop'), job: v.pipe(v.string(), v.regex(namePattern, 'the id of a job has small letters, digits and hyphens only')) }),
 ])
 
 /** @throws BAD_DATA */

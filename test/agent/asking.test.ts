@@ -104,7 +104,10 @@ t.test('an order for another start of the node, or of no form, is not carried ou
   const { node, ordered } = await openNode(t)
   const operator = memberOf(['operator'])
   await t.rejects(asks(operator, { ...node, boot: 6 }).order(node.id, { do: 'pause' }), { code: 'BAD_SIGNATURE' })
-  await t.rejects(asks(operator, node).order(node.id, { do: 'drop', job: '../x' }), { code: 'BAD_DATA' })
+  await t.rejects(asks(operator, node).order(node.id, { do: 'drop', job: '../x' }), {
+    code: 'BAD_DATA',
+    message: /the id of a job has small letters, digits and hyphens only$/,
+  })
   t.same(ordered, [])
 })
 

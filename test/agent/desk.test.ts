@@ -30,7 +30,14 @@ async function open(t: Test) {
     drain() {},
     stop() {},
   }
-  const desk = createDesk({ queue, table, capacity, end: beats.end, clock, log: silent })
+  /** How many are being ended at once, at most. */
+  const ending = { now: 0, most: 0 }
+  const end: typeof beats.end = async (held) => {
+    ending.most = Math.max(ending.most, ++ending.now)
+    await beats.end(held)
+    ending.now--
+  }
+  const desk = createDesk({ queue, table, capacity, end, clock, log: silent })
   const peer = await rooms.air.peer()
   const hold = async (task: string, { job = 'job-1', is = 'waiting' as 'waiting' | 'running' } = {}) => {
     const held = table.add(offerOf(peer.id, task, { job }), 8_000)
@@ -38,7 +45,7 @@ async function open(t: Test) {
     held.is = is
     return held
   }
-  return { ...rooms, desk, peer, hold, state, clock }
+  return { ...rooms, desk, peer, hold, state, clock, ending }
 }
 
 t.test('lists what the queue holds, in its order', async (t) => {
@@ -79,6 +86,29 @@ t.test('drops the tasks of one job, or of all, and tells their coordinator', asy
   t.same(await desk.carryOut({ do: 'drop', job: 'all' }), { dropped: 1 })
   await t.rejects(desk.carryOut({ do: 'drop', job: 'job-1' }), { code: 'NOT_FOUND' })
   t.same(await desk.carryOut({ do: 'drop', job: 'all' }), { dropped: 0 }, 'of all there may be none')
+})
+
+t.test('a job is named by the beginning of its id, as long as that is of one', async (t) => {
+  const { desk, hold, table } = await open(t)
+  await hold('a', { job: 'mr-12' })
+  await hold('b', { job: 'mr-123' })
+  await hold('c', { job: 'mr-124' })
+  await t.rejects(desk.carryOut({ do: 'drop', job: 'mr-' }), { code: 'NOT_FOUND', message: '3 jobs begin with mr-: mr-12, mr-123, mr-124' })
+  t.same(await desk.carryOut({ do: 'drop', job: 'mr-12' }), { dropped: 1 }, 'a whole id is that job')
+  t.same(await desk.carryOut({ do: 'drop', job: 'mr-123' }), { dropped: 1 })
+  t.same(await desk.carryOut({ do: 'drop', job: 'm' }), { dropped: 1 })
+  t.equal(table.size, 0)
+})
+
+t.test('what goes goes together, so that a queue on a disk writes it down once', async (t) => {
+  const { desk, hold, ending } = await open(t)
+  for (const task of ['a', 'b', 'c']) await hold(task)
+  await desk.carryOut({ do: 'drop', job: 'all' })
+  t.equal(ending.most, 3)
+  ending.most = 0
+  for (const task of ['d', 'e']) await hold(task)
+  await desk.carryOut({ do: 'pause' })
+  t.equal(ending.most, 2)
 })
 
 t.test('a node that runs nothing keeps nothing waiting; one that drains, or whose queue is down, has its own way', async (t) => {

@@ -65,6 +65,9 @@ export interface QueueView {
   readonly damaged?: { readonly kept: string; readonly cause: string }
 }
 
+/** Entries of one answer, at most. @default 1_000 */
+export const maxQueueEntries = 1_000
+
 /** An attempt in the queue of a node. */
 export interface QueueEntry {
   readonly job: string
@@ -78,7 +81,7 @@ export interface QueueEntry {
   readonly seconds: number
 }
 
-export type QueueOrder = { readonly do: 'pause' | 'resume' } | { readonly do: 'drop'; readonly job: string }
+export type QueueOrder = { readonly do: 'pause' | 'resume' } | { readonly do: 'drop' /** Its id, or the beginning of one; or `all`. */; readonly job: string }
 
 /** What a node tells of itself when a member asks. */
 export interface NodeStatus {
