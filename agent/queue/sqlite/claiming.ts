@@ -1,7 +1,9 @@
 /** A worker takes the next job: what is due is put in line first, then the first in line is its own until the lock runs out. */
 import type { IQueueBackend, JobJson } from 'bullmq'
-import type { Access, BackendOptions } from './access.ts'
+import type { BackendOptions } from './access.ts'
+import type { Connection } from './connection.ts'
 import { dueNext, promoteDue } from './delaying.ts'
+import { SqliteQueueError } from './errors.ts'
 import { firstJob, setMore, toJson, type WholeRow } from './jobs.ts'
 import { limitedFor, useLimit } from './limits.ts'
 import { isMaxed, isPaused } from './queue.ts'
@@ -17,16 +19,24 @@ export interface Claimant {
   readonly options: BackendOptions
 }
 
+/** A Worker claims again as soon as it is told of an error: on a disk that does not take it, it is told so late. @default 1_000 (ms) */
+const againMs = 1_000
+
 /** The words of BullMQ for a job that lost its worker once too often. */
 export const stalledTooOften = 'job stalled more than allowable limit'
 
-export function claiming(access: Access): Pick<IQueueBackend, 'moveToActive'> {
-  const { run, options, store } = access
+export function claiming(connection: Connection): Pick<IQueueBackend, 'moveToActive'> {
+  const { run, options, store } = connection
   return {
     async moveToActive(token, name): Promise<Claim> {
       // The file is closed below a worker that is not: told so, it would try again 15 s later, and not close before.
-      if (store.closed.aborted && access.closing === undefined) return nothing
-      return run((turn) => claimNext(turn, { token, worker: name, options }))
+      if (store.closed.aborted && connection.closing === undefined) return nothing
+      try {
+        return await run((turn) => claimNext(turn, { token, worker: name, options }))
+      } catch (error) {
+        if (error instanceof SqliteQueueError) await connection.rest(againMs).catch(() => {})
+        throw error
+      }
     },
   }
 }

@@ -3,7 +3,9 @@ import { spawnSync } from 'node:child_process'
 import { chmod, mkdir, mkdtemp, rm, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { withBackend } from 'bullmq'
 import t, { type Test } from 'tap'
+import { createSqliteBackend } from '../../../../agent/queue/sqlite/backend.ts'
 import { type Durability, type Notice, openFile } from '../../../../agent/queue/sqlite/file.ts'
 import { needs } from '../../../services.ts'
 import { schema, textOf } from './child.ts'
@@ -73,6 +75,41 @@ t.test('a file cannot be begun on a full disk', async (t) => {
   if (disk === undefined) return
   await writeFile(join(disk, 'filler'), Buffer.alloc(1024 * 1024)).catch(() => {})
   t.throws(() => openFile({ path: join(disk, 'queue.db'), schema }), { code: 'DISK_FULL' })
+})
+
+t.test('on a full disk a worker tries again each second, not without end, and goes on when there is room', async (t) => {
+  const disk = await smallDisk(t, 1024)
+  if (disk === undefined) return
+  const factory = createSqliteBackend({ path: join(disk, 'queue.db') })
+  const { Queue, Worker } = withBackend(factory)
+  const queue = new Queue('tasks', { connection: {} })
+  queue.on('error', () => {})
+  await writeFile(join(disk, 'filler'), Buffer.alloc(512 * 1024))
+  let added = 0
+  await untilRefused(async () => {
+    await queue.add('x', 'y'.repeat(3000))
+    added += 1
+  })
+  await writeFile(join(disk, 'rest'), Buffer.alloc(1024 * 1024)).catch(() => {})
+  const errors: unknown[] = []
+  const all = Promise.withResolvers<void>()
+  const told = Promise.withResolvers<void>()
+  let done = 0
+  const worker = new Worker('tasks', async () => void (++done >= added && all.resolve()), { connection: {} })
+  worker.on('error', (error) => {
+    errors.push(error)
+    told.resolve()
+  })
+  await told.promise
+  for (let turns = 0; turns < 1000; turns += 1) await new Promise(setImmediate)
+  t.ok(errors.length < 5, `${errors.length} errors`)
+  t.match(errors[0], { code: 'DISK_FULL' })
+  await unlink(join(disk, 'rest'))
+  await unlink(join(disk, 'filler'))
+  await all.promise
+  await worker.close()
+  await queue.close()
+  await factory.close()
 })
 
 t.test('a quota that is used up is told as a full disk, and a broken disk as what it is', async (t) => {
