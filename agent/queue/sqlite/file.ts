@@ -28,7 +28,7 @@ const againMs = 1_000
 const maxOverdue = 8
 /** Operations that may wait. @default 65_536 */
 const maxWaiting = 65_536
-/** Rows changed between two looks at the length of the log. @default 64 */
+/** Rows changed, or pages of long values, between two looks at the length of the log. @default 64 */
 const lookEvery = 64
 
 // At load: a test that fakes timers must not stop a queue.

@@ -21,7 +21,7 @@ export interface Sql {
 export interface Doings {
   readonly after: Effect[]
   readonly undo: Effect[]
-  /** Rows, or so: more than 0 when pages were changed. */
+  /** Rows, or so, and pages of 512 bytes in long values: more than 0 when pages were changed. */
   changes: number
 }
 
@@ -83,6 +83,7 @@ export function createDesk(db: DatabaseSync): Desk {
       const { statement, doings } = begin(text)
       const { changes, lastInsertRowid } = statement.run(...values)
       doings.changes += Number(changes)
+      if (changes > 0) for (const value of values) if (typeof value === 'string') doings.changes += value.length >> 9
       return { changes: Number(changes), lastInsertRowid: Number(lastInsertRowid) }
     },
     after(effect) {

@@ -217,6 +217,14 @@ t.test('the log stays near its bound however much is written', async (t) => {
   t.equal(await count(file), 1000)
 })
 
+t.test('the log stays near its bound however long the values are', async (t) => {
+  const path = await place(t)
+  const file = await open(t, { path, maxLogPages: 512 })
+  for (let id = 1; id <= 20; id += 1) await file.run(insert(id, 'x'.repeat(400_000)))
+  const { size } = await stat(`${path}-wal`)
+  t.ok(size < 1024 * 1024 + 400_000, `${size} bytes`)
+})
+
 async function place(t: Test): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'ipdc-file-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
