@@ -49,6 +49,9 @@ export function fromOclif(error: unknown, command: string, flags: readonly strin
 
 /** Without the lines that our hint makes needless, and with the flag in front of what is wrong with it. */
 function plain(message: string): string {
+  // Each of two flags complains of the other.
+  const exclusive = /(--[\w-]+)=.*? cannot also be provided when using (--[\w-]+)/.exec(message)
+  if (exclusive !== null) return `${exclusive[1]} and ${exclusive[2]} cannot be given together`
   return message
     .replace(/\s*See more help with --help\s*$/, '')
     .replace(/^The following errors? occurred:\s+/, '')

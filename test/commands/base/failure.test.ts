@@ -46,3 +46,10 @@ t.test('an error of the command line becomes ours, with the flag that was meant'
   t.equal(codeOf(fromOclif(new TypeError('x'), '', [])), undefined)
   t.end()
 })
+
+t.test('two flags that exclude each other are told once, as they were typed', (t) => {
+  const said = ['--drop=a b cannot also be provided when using --pause', '--pause=true cannot also be provided when using --drop'].join('\n  ')
+  const both = Object.assign(new Error(`The following errors occurred:\n  ${said}\nSee more help with --help`), { oclif: { exit: 2 } })
+  t.match(fromOclif(both, 'ipdc node queue', []), { code: 'USAGE', message: /^--drop and --pause cannot be given together$/, hint: 'ipdc node queue --help' })
+  t.end()
+})
