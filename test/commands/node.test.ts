@@ -13,6 +13,7 @@ t.test('node list tells of every node how full it is and why it takes nothing; n
   const list = await ipdc(['node', 'list'], place)
   t.match(list.stdout, /NODE +ID +STATE +SLOTS +QUEUE +MEMORY +KINDS +SEEN +NOTE\nada\* +\w{8} +up +\d+(\/\d+)? +0\+0 /)
   t.match(list.stdout, new RegExp(`\\n${other} +\\w{8} +up +\\d+(/\\d+)? +0\\+0 `), 'the other was asked')
+  t.match((await ipdc(['node', 'show', other], place)).stdout, /\nqueue +embedded: 0 running, 0 waiting, at most \d+\n/)
 
   t.match(await ipdc(['node', 'queue', '--pause'], place), { status: 0, stdout: '', stderr: /ada is paused\nada takes nothing: it is paused/ })
   t.match(await ipdc(['node', 'queue', other, '--pause'], place), { status: 0, stderr: /takes nothing: it is paused/ }, 'by the node that founded the domain')
@@ -31,7 +32,7 @@ t.test('node list tells of every node how full it is and why it takes nothing; n
     new RegExp(`JOB +STAGE +TASK +TRY +STATE +AGE +FROM\n${long} +echo +echo/\\d +1 +running +\\S.* ada\n`),
   )
   t.match(JSON.parse((await ipdc(['node', 'queue', 'ada', '--json'], place)).stdout), { queue: [{ job: long, is: 'running', seconds: Number }] })
-  t.match(await ipdc(['node', 'queue', '--drop', long, '--json'], place), { status: 0, stdout: /"dropped":[12]/ })
+  t.match(await ipdc(['node', 'queue', '--drop', long.slice(0, -1), '--json'], place), { status: 0, stdout: /"dropped":[12]/ })
   t.match(await ipdc(['node', 'queue', '--drop', 'no-such-job'], place), { status: 66, stderr: /NOT_FOUND/ })
   t.match(await ipdc(['node', 'queue', '--pause', '--resume'], place), { status: 2 })
   await domain.client.cancel(long)

@@ -1,9 +1,9 @@
 /** `ipdc node queue [NODE]`: what a node's queue holds; pauses it, lets it go on, sends tasks away. */
 import { boolean, string } from '@oclif/core/flags'
-import type { NodeView, QueueEntry, QueueOrder } from '../../core/client/api.ts'
+import { maxQueueEntries, type NodeView, type QueueEntry, type QueueOrder } from '../../core/client/api.ts'
 import { durationText } from '../base/amounts.ts'
 import { optional } from '../base/args.ts'
-import { findNode, holdText } from '../base/node.ts'
+import { cutText, findNode, holdText } from '../base/node.ts'
 import { namesOf } from '../base/stages.ts'
 import { table } from '../base/table.ts'
 import { BaseCommand } from '../base.ts'
@@ -12,6 +12,8 @@ export interface QueueAnswer {
   readonly node: string
   /** As it is after the order, if there was one. */
   readonly queue: readonly QueueEntry[]
+  /** How much it holds, where that is more than is listed. */
+  readonly held?: number
   /** Tasks that were sent away. */
   readonly dropped?: number
 }
@@ -44,11 +46,14 @@ The queue of another node may be read by any member of the domain, and changed o
     const order = orderOf(flags)
     const done = order === undefined ? undefined : await client.order(node.id, order)
     const [queue, now] = await Promise.all([client.queue(node.id), order === undefined ? node : afterwards(client.nodes({ status: true }), node)])
+    const held = queue.length < maxQueueEntries ? undefined : heldBy(await afterwards(client.nodes({ status: true }), node))
     if (order === undefined) this.list(queue, nodes)
     else this.say(done?.dropped === undefined || order.do !== 'drop' ? `${node.name} is ${order.do}d` : `${node.name} sent away ${done.dropped}`)
     const hold = holdText(now)
+    const cut = cutText(queue.length, held)
+    if (order === undefined && cut !== '') this.say(cut)
     if (hold !== '') this.say(`${node.name} ${hold}`)
-    return { node: node.id, queue, ...(order?.do === 'drop' ? { dropped: done?.dropped ?? 0 } : {}) }
+    return { node: node.id, queue, ...(held === undefined ? {} : { held }), ...(order?.do === 'drop' ? { dropped: done?.dropped ?? 0 } : {}) }
   }
 
   private list(queue: readonly QueueEntry[], nodes: readonly NodeView[]): void {
@@ -75,4 +80,9 @@ function orderOf({ pause, resume, drop }: { readonly pause: boolean; readonly re
 
 async function afterwards(nodes: Promise<readonly NodeView[]>, before: NodeView): Promise<NodeView> {
   return (await nodes).find(({ id }) => id === before.id) ?? before
+}
+
+/** Undefined where the node did not answer. */
+function heldBy({ queue }: NodeView): number | undefined {
+  return queue === undefined ? undefined : queue.waiting + queue.running
 }

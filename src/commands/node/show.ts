@@ -3,7 +3,7 @@
 import type { AgentView, NodeView } from '../../core/client/api.ts'
 import { bytesText, durationText } from '../base/amounts.ts'
 import { optional } from '../base/args.ts'
-import { damagedText, findNode, holdText, queueText, slotsText } from '../base/node.ts'
+import { damagedText, findNode, holdText, roomText, slotsText, wholeQueueText } from '../base/node.ts'
 import { sheet } from '../base/table.ts'
 import { BaseCommand } from '../base.ts'
 
@@ -27,9 +27,9 @@ function linesOf(node: NodeView): [string, string | undefined][] {
     ['id', node.id],
     ['state', node.state],
     ['seen', `${node.seenSeconds.toFixed(1)} s ago`],
-    ['slots', `${slotsText(node)}, room for ${node.room} tasks`],
+    ['slots', `${slotsText(node)}, ${roomText(node)}`],
     ['takes', holdText(node).replace('takes ', '')],
-    ['held', node.self ? undefined : queueText(node)],
+    ['queue', node.self ? undefined : wholeQueueText(node)],
     ['memory', bytesText(node.memory)],
     ['kinds', node.kinds.join(' ')],
     ['labels', node.labels.join(' ')],
@@ -57,7 +57,8 @@ function ownLines(agent: AgentView): [string, string | undefined][] {
   ]
 }
 
-function ownQueueText({ use, running, waiting, limit, path, bytes, url }: AgentView['queue']): string {
+function ownQueueText(queue: AgentView['queue']): string {
+  const { path, bytes, url } = queue
   const where = [path, bytes === undefined ? undefined : bytesText(bytes), url].filter(Boolean).join(', ')
-  return `${use}: ${running} running, ${waiting} waiting, at most ${limit}${where === '' ? '' : `; ${where}`}`
+  return `${wholeQueueText({ queue })}${where === '' ? '' : `; ${where}`}`
 }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { findNode, holdText, queueText, slotsText } from '../../../src/commands/base/node.ts'
+import { cutText, findNode, holdText, queueText, roomText, slotsText, wholeQueueText } from '../../../src/commands/base/node.ts'
 
 const ada = { id: `a${'x'.repeat(51)}`, name: 'ada', self: true }
 const ben = { id: `b${'x'.repeat(51)}`, name: 'ben', self: false }
@@ -23,9 +23,20 @@ t.test('slots, queue and what holds a node back are told in few words', async (t
   t.equal(slotsText({ now: 1, slots: 2 }), '1/2')
   t.equal(queueText({ queue: { use: 'embedded', waiting: 12, running: 2, limit: 64 } }), '12+2')
   t.equal(queueText({}), '?')
+  t.equal(wholeQueueText({ queue: { use: 'embedded', waiting: 12, running: 2, limit: 64 } }), 'embedded: 2 running, 12 waiting, at most 64')
+  t.equal(wholeQueueText({}), '?')
+  t.equal(roomText({ room: 1 }), 'room for 1 task')
+  t.equal(roomText({ room: 0 }), 'room for 0 tasks')
   t.equal(holdText({ state: 'up', now: 2 }), '')
   t.equal(holdText({ state: 'up', now: 1, reason: 'load' }), 'takes fewer: its processors do other work')
   t.equal(holdText({ state: 'up', now: 0, reason: 'paused' }), 'takes nothing: it is paused')
   t.equal(holdText({ state: 'up', now: 2, reason: 'full' }), 'takes nothing: all its places are taken')
   t.equal(holdText({ state: 'gone', now: 0, reason: 'paused' }), '', 'what it said last is of no use any more')
+})
+
+t.test('a list that was cut says so, and how much there is', async (t) => {
+  t.equal(cutText(999, undefined), '')
+  t.equal(cutText(1_000, 1_000), '')
+  t.equal(cutText(1_000, 4_321), 'Only the first 1000 are listed, of 4321')
+  t.equal(cutText(1_000, undefined), 'Only the first 1000 are listed')
 })
