@@ -10,6 +10,7 @@ import type { Ms } from '../src/core/kind.ts'
 import type { Log } from '../src/core/log.ts'
 import type { Clock, Queue } from '../src/core/ports.ts'
 import type { Reason } from '../src/core/reasons.ts'
+import { syncFolder } from '../src/core/record-log.ts'
 import type { Measured, Meter } from './meter.ts'
 import { decide, outboxLow, type Past, type Slots } from './slots.ts'
 
@@ -115,6 +116,8 @@ export function createCapacity({ given, cores, home, meter, queue, outbox, clock
       try {
         if (wanted) await writeFile(mark, `${new Date(clock.wall()).toISOString()}\n`, { mode: 0o600, flush: true })
         else await rm(mark, { force: true })
+        // Its name, too: a power cut must not undo what was promised.
+        await syncFolder(home)
       } catch (error) {
         throw wrap(error, 'IO', `${mark} cannot be written`)
       }

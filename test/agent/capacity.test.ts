@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -7,6 +8,7 @@ import { spareDiskBytes, taskDiskBytes } from '../../agent/slots.ts'
 import { silent } from '../../src/core/log.ts'
 import type { QueueStatus } from '../../src/core/ports.ts'
 import { holdTime } from '../fakes/time.ts'
+import { needs } from '../services.ts'
 
 const plenty = Number.POSITIVE_INFINITY
 
@@ -66,6 +68,28 @@ t.test('a pause takes effect at once, outlives the agent, and is lifted by its o
   t.match(second.capacity, { slots: 4, reason: undefined })
   t.notOk(existsSync(join(home, 'paused')))
   t.same([first.heard, second.heard], [['0 paused'], ['4 undefined']])
+})
+
+t.test('a pause and its end are on disk with their name in the folder, so that a power cut undoes neither', async (t) => {
+  const strace = needs(t, 'strace')
+  if (strace === undefined) return
+  const home = t.testdir()
+  const program = `
+    const { createCapacity } = await import(${JSON.stringify(new URL('../../agent/capacity.ts', import.meta.url))})
+    const capacity = createCapacity({
+      given: 1, cores: 1, home: ${JSON.stringify(home)}, meter: {}, queue: { size: { running: 0 }, status: { is: 'up' } }, outbox: { size: 0, limit: 1 },
+      clock: { now: () => 0, wall: () => 0 }, log: { info() {} }, changed() {}, looked() {},
+    })
+    await capacity.pause(true)
+    await capacity.pause(false)`
+  const traced = ['-f', '--seccomp-bpf', '-y', '-e', 'trace=fsync,unlink', process.execPath, '--input-type=module', '-e', program]
+  const { status, stderr } = spawnSync(strace, traced, { env: { PATH: process.env.PATH ?? '' }, encoding: 'utf8' })
+  t.equal(status, 0)
+  const calls = [...stderr.matchAll(/(fsync|unlink)\((?:\d+<|")([^>"]*)/g)].map(([, call, path]) => `${call} ${path}`)
+  t.same(
+    calls.filter((call) => call.includes(home)),
+    [`fsync ${home}/paused`, `fsync ${home}`, `unlink ${home}/paused`, `fsync ${home}`],
+  )
 })
 
 t.test('a pause that cannot be written down is none', async (t) => {
