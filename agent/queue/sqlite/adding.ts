@@ -4,6 +4,7 @@ import type { Access } from './access.ts'
 import { placeAt } from './delaying.ts'
 import { NotSupportedError } from './errors.ts'
 import { findJob, type Place, placeInLine } from './jobs.ts'
+import { finite } from './numbers.ts'
 import { numberOf } from './queue.ts'
 import { perQueue } from './schema.ts'
 import type { Turn } from './turn.ts'
@@ -32,8 +33,9 @@ export function adding({ run }: Access): Pick<IQueueBackend, 'addJob' | 'addJobs
   }
 }
 
-/** Nothing that a job asks for is left out in silence. */
+/** Nothing that a job asks for is left out in silence. @throws RangeError a number that is none */
 function supported(job: JobJson, id: string | undefined, parentOptions: ParentOptions): void {
+  for (const [name, value] of Object.entries({ timestamp: job.timestamp, ...job.opts })) if (typeof value === 'number') finite(name, value)
   if (id?.includes('\0')) throw new NotSupportedError('A NUL character in a job id')
   if (job.deduplicationId !== undefined || job.opts.deduplication !== undefined) throw new NotSupportedError('De-duplication (`opts.deduplication`)')
   if (job.parentKey !== undefined || job.opts.parent !== undefined) throw new NotSupportedError('A flow (`opts.parent`)')

@@ -3,6 +3,7 @@ import type { IQueueBackend } from 'bullmq'
 import type { Access } from './access.ts'
 import { JOB_MISSING, NOT_IN_STATE, refusal } from './codes.ts'
 import { findJob, type JobRow, type Place, placeInLine, put } from './jobs.ts'
+import { finite } from './numbers.ts'
 import { DELAYED } from './schema.ts'
 import type { Turn } from './turn.ts'
 
@@ -15,7 +16,10 @@ export function delaying({ run }: Access): Pick<IQueueBackend, 'promote' | 'prom
   return {
     promote: (jobId) => run((turn) => promote(turn, jobId)),
     promoteJobs: (count = 1000) => run((turn) => promoteMany(turn, count)),
-    changeDelay: (jobId, delay) => run((turn) => changeDelay(turn, jobId, Number(delay))),
+    async changeDelay(jobId, delay) {
+      if (Number.isNaN(Number(delay))) finite('delay', Number(delay))
+      return run((turn) => changeDelay(turn, jobId, Number(delay)))
+    },
   }
 }
 

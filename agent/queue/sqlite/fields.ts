@@ -3,6 +3,7 @@ import type { IQueueBackend } from 'bullmq'
 import type { Access } from './access.ts'
 import { JOB_MISSING, refusal } from './codes.ts'
 import { findJob, type JobRow, setMore } from './jobs.ts'
+import { whole } from './numbers.ts'
 import type { Turn } from './turn.ts'
 import { textIn, textOut } from './words.ts'
 
@@ -25,12 +26,18 @@ export function fields({ run }: Access): Part {
         turn.say('progress', jobId, json)
       })
     },
-    addLog: (jobId, line, keepLogs) => run((turn) => addLine(turn, mustFind(turn, jobId, 'addLog'), line, keepLogs ?? 0)),
-    clearLogs: (jobId, keepLogs) =>
-      run((turn) => {
+    async addLog(jobId, line, keepLogs) {
+      // As BullMQ has it, NaN is as good as none given.
+      const keep = whole('keepLogs', keepLogs || 0, 0)
+      return run((turn) => addLine(turn, mustFind(turn, jobId, 'addLog'), line, keep))
+    },
+    async clearLogs(jobId, keepLogs) {
+      const keep = whole('keepLogs', keepLogs || 0, 0)
+      return run((turn) => {
         const job = findJob(turn, jobId)
-        if (job !== undefined) keepNewest(turn, job, job.logs, keepLogs ?? 0)
-      }),
+        if (job !== undefined) keepNewest(turn, job, job.logs, keep)
+      })
+    },
     getJobLogs: (jobId, start, end, asc) =>
       run((turn) => {
         const job = findJob(turn, jobId)

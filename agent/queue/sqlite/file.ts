@@ -19,6 +19,7 @@ import { createSyncs } from './sync.ts'
 export type { Notice, Row, Sql }
 
 export type Durability = 'normal' | 'full'
+const durabilities: readonly Durability[] = ['normal', 'full']
 
 /** 'normal': from the first commit that is not on disk to the sync. @default 600 (ms) */
 const syncMs = 600
@@ -79,6 +80,9 @@ export function openFile(options: FileOptions): QueueFile {
     opened,
     onNotice = () => {},
   } = options
+  if (!durabilities.includes(durability)) {
+    throw new SqliteQueueError('NOT_SUPPORTED', `Not a durability: ${JSON.stringify(durability)}`, { hint: `Choose one of ${durabilities.join(', ')}` })
+  }
   const check = (of: DatabaseSync) => checkSchema(of, given, schema)
   const { db, disk } = openDatabase({ path: given, pageSize, cacheKilobytes, isOurs, check, onNotice })
   const path = disk?.path ?? given

@@ -127,7 +127,7 @@ export function toJson(row: WholeRow): JobJson {
     opts: JSON.parse(row.opts) as JobsOptions,
     progress: row.progress === null ? 0 : JSON.parse(row.progress),
     delay: Math.trunc(row.delay),
-    priority: row.prio,
+    priority: Math.trunc(row.prio),
     timestamp: Math.trunc(row.ts),
     attemptsStarted: row.begun,
     attemptsMade: row.made,

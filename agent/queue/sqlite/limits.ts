@@ -1,6 +1,7 @@
 /** The rate limit: so many claims in a window that the first of them opens. A window outlives a restart, and then counts as used up. */
 import type { IQueueBackend } from 'bullmq'
 import type { Access } from './access.ts'
+import { whole } from './numbers.ts'
 import type { Queue } from './queue.ts'
 import { isMaxed } from './queue.ts'
 import type { Turn } from './turn.ts'
@@ -9,7 +10,10 @@ type Part = Pick<IQueueBackend, 'setRateLimit' | 'removeRateLimitKey' | 'getRate
 
 export function limits({ run }: Access): Part {
   return {
-    setRateLimit: (expireTimeMs) => run((turn) => setLimiter(turn, { used: Number.MAX_SAFE_INTEGER, until: turn.now + expireTimeMs })),
+    async setRateLimit(expireTimeMs) {
+      const ms = whole('A rate limit (ms)', expireTimeMs, 1)
+      return run((turn) => setLimiter(turn, { used: Number.MAX_SAFE_INTEGER, until: turn.now + ms }))
+    },
     removeRateLimitKey: () =>
       run((turn) => {
         const isThere = windowOf(turn.queue, turn.now) !== undefined

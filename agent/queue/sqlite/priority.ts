@@ -3,12 +3,16 @@ import type { IQueueBackend } from 'bullmq'
 import type { Access } from './access.ts'
 import { JOB_MISSING, refusal } from './codes.ts'
 import { findJob, placeInLine, put } from './jobs.ts'
+import { finite } from './numbers.ts'
 import { PRIORITIZED, WAIT } from './schema.ts'
 import type { Turn } from './turn.ts'
 
 export function priority({ run }: Access): Pick<IQueueBackend, 'changePriority'> {
   return {
-    changePriority: (jobId, to = 0, lifo = false) => run((turn) => change(turn, jobId, to, lifo)),
+    async changePriority(jobId, to = 0, lifo = false) {
+      finite('priority', to)
+      return run((turn) => change(turn, jobId, to, lifo))
+    },
   }
 }
 
