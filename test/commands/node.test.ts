@@ -1,6 +1,7 @@
 import t from 'tap'
+import { maxQueueEntries } from '../../src/core/client/api.ts'
 import { launch } from '../../src/core/client/launch.ts'
-import { envFor, ipdc } from './cli.ts'
+import { envFor, fakeHome, ipdc } from './cli.ts'
 import { placeFor } from './shell.ts'
 
 t.setTimeout(120_000)
@@ -38,4 +39,14 @@ t.test('node list tells of every node how full it is and why it takes nothing; n
   await domain.client.cancel(long)
   await domain.client.stop({ now: true })
   await domain.exited()
+})
+
+t.test('a queue longer than its list says how long it is; nothing that another node named it moves the cursor', async (t) => {
+  const entry = { job: 'mr-1', stage: 'map', task: 'map/\u001b[2J', attempt: 1, is: 'waiting', coordinator: 'a'.repeat(52), seconds: 1 } as const
+  const { home } = await fakeHome(t, { queue: { entries: Array.from({ length: maxQueueEntries }, () => entry), waiting: 4_321 } })
+  const { stdout, stderr } = await ipdc(['node', 'queue'], { home })
+  t.equal(stdout.split('\n').length, 1 + maxQueueEntries + 1)
+  t.notMatch(stdout, '\u001b')
+  t.equal(stderr, 'Only the first 1000 are listed, of 4321\n')
+  t.match(JSON.parse((await ipdc(['node', 'queue', '--json'], { home })).stdout), { held: 4_321 })
 })

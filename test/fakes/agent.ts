@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AgentView, Artifact, Entry, JobEvent, JobView, NodeView, Submit } from '../../src/core/client/api.ts'
+import type { AgentView, Artifact, Entry, JobEvent, JobView, NodeView, QueueEntry, Submit } from '../../src/core/client/api.ts'
 import { IpdcError, toFailure } from '../../src/core/errors.ts'
 
 type Stored = { readonly type: 'file'; readonly bytes: Buffer } | { readonly type: 'directory'; readonly entries: Map<string, string> }
@@ -16,6 +16,8 @@ export interface FakeOptions {
   readonly throwAway?: boolean
   /** Jobs stay open until `finish`. */
   readonly hold?: boolean
+  /** What the queue of its node lists, of so much that it holds. */
+  readonly queue?: { readonly entries: readonly QueueEntry[]; readonly waiting: number }
   readonly onStop?: (now: boolean) => void
 }
 
@@ -36,7 +38,7 @@ export interface FakeAgent {
   close(): Promise<void>
 }
 
-export async function createFakeAgent({ socket, home, throwAway = false, hold = false, onStop }: FakeOptions): Promise<FakeAgent> {
+export async function createFakeAgent({ socket, home, throwAway = false, hold = false, queue, onStop }: FakeOptions): Promise<FakeAgent> {
   const stored = new Map<string, Stored>()
   const jobs = new Map<string, JobView>()
   const inputs = new Map<string, Submit>()
@@ -131,6 +133,7 @@ export async function createFakeAgent({ socket, home, throwAway = false, hold = 
     if (found === undefined) throw new IpdcError('NOT_FOUND', { message: `No job ${begin}`, hint: 'ipdc job list' })
     return found
   }
+  const queueView = { use: 'memory', waiting: queue?.waiting ?? 0, running: 0, limit: 6 }
   const agentView = (): AgentView => ({
     version: '0.1.0',
     pid: process.pid,
@@ -140,7 +143,7 @@ export async function createFakeAgent({ socket, home, throwAway = false, hold = 
     domain: { id: 'fake', name: 'fake', throwAway },
     broker: { is: 'up', url: 'mqtt://127.0.0.1:1883' },
     gateway: { url: 'http://127.0.0.1:1', servedBytes: 0, fetchedBytes: 0 },
-    queue: { use: 'memory', waiting: 0, running: 0, limit: 6 },
+    queue: queueView,
     store: { use: 'memory', path: home, blocks: stored.size, bytes: 0, limit: 1 },
     outbox: 0,
     refused: {},
@@ -156,6 +159,7 @@ export async function createFakeAgent({ socket, home, throwAway = false, hold = 
     const json = (value: unknown, status = 200) => void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
     const query = (key: string) => url.searchParams.get(key) ?? ''
     asked.push(`${request.method} ${url.pathname}`)
+    if (noun === 'nodes' && verb === 'queue') return json(queue?.entries ?? [])
     switch (`${request.method} ${noun}${noun === 'jobs' ? (verb ? `/:id/${verb}` : name ? '/:id' : '') : name ? `/${name}` : ''}`) {
       case 'GET agent':
         return json(agentView())
@@ -167,7 +171,9 @@ export async function createFakeAgent({ socket, home, throwAway = false, hold = 
       }
       case 'GET nodes':
         return json(
-          [fakeNode('a'), fakeNode('b')].map((node, index): NodeView => ({ ...node, self: index === 0, ...(index === 0 ? { agent: agentView() } : {}) })),
+          [fakeNode('a'), fakeNode('b')].map(
+            (node, index): NodeView => ({ ...node, self: index === 0, ...(index === 0 ? { agent: agentView(), queue: queueView } : {}) }),
+          ),
         )
       case 'POST jobs': {
         const submit = JSON.parse((await bytesOf(request)).toString()) as Submit
