@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { openEmbeddedQueue } from '../../../agent/queue/embedded.ts'
@@ -56,6 +57,19 @@ t.test('it says where it is and how large', async (t) => {
   const info = await queue.info()
   t.match(info, { use: 'embedded', path })
   t.ok((info.bytes ?? 0) > 0)
+  await queue.close()
+})
+
+t.test('its own file is kept aside when nothing in it tells any more that it was a queue, and it begins anew', async (t) => {
+  const path = join(t.testdir(), 'queue.db')
+  const before = await openEmbeddedQueue({ path, limit: 10, log: silent })
+  await before.close()
+  const bytes = readFileSync(path).fill('garbage', 0, 512)
+  writeFileSync(path, bytes)
+  const queue = await openEmbeddedQueue({ path, limit: 10, log: silent })
+  t.equal(await queue.add({ id: 'a', data: new Uint8Array() }), 'accepted')
+  const { damaged } = await queue.info()
+  t.same(readFileSync(damaged?.kept ?? ''), bytes)
   await queue.close()
 })
 
