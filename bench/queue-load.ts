@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { cpuSecondsOf } from './measure.ts'
 
-export type Load = 'add' | 'bulk' | 'c1' | 'c8' | 'backlog' | 'open'
+export type Load = 'add' | 'bulk' | 'c1' | 'c8' | 'backlog' | 'emptied' | 'open'
 
 export interface Order {
   readonly load: Load
@@ -24,8 +24,6 @@ export interface Answer {
   readonly givenBytes: number
   /** After the load. */
   readonly memory: Memory
-  /** What the load made it more. */
-  readonly more: Memory
 }
 
 export interface Memory {
@@ -55,6 +53,7 @@ async function measure({ load, jobs, store }: Order): Promise<Answer> {
   if (load !== 'open') await warm()
   const before = sample()
   await run(jobs)
+  if (load === 'emptied') await queue.drain()
   const held = memory()
   await worker.close()
   await queue.close()
@@ -65,13 +64,12 @@ async function measure({ load, jobs, store }: Order): Promise<Answer> {
     seconds: (after.at - before.at) / 1000,
     diskBytes: after.diskBytes - before.diskBytes,
     givenBytes: after.givenBytes - before.givenBytes,
-    more: { rss: held.rss - before.memory.rss, anonymous: held.anonymous - before.memory.anonymous },
     memory: held,
   }
 
   /** The compiler, the caches and the file are as they are in the middle of a day. */
   async function warm(): Promise<void> {
-    await run(load === 'backlog' ? 2000 : 1000)
+    await run(1000)
     await queue.drain()
   }
 
@@ -82,6 +80,7 @@ async function measure({ load, jobs, store }: Order): Promise<Answer> {
         return
       case 'bulk':
       case 'backlog':
+      case 'emptied':
         for (let i = 0; i < count; i += 200)
           await queue.addBulk(Array.from({ length: 200 }, () => ({ name: 'job', data: payload(load === 'bulk' ? 250 : 1024) })))
         return
@@ -113,7 +112,7 @@ async function measure({ load, jobs, store }: Order): Promise<Answer> {
   function sample() {
     const { user, system } = process.cpuUsage()
     const server = store.is === 'redis' ? cpuSecondsOf(store.pid) : 0
-    return { at: performance.now(), cpuSeconds: (user + system) / 1e6 + server, memory: memory(), ...io(store) }
+    return { at: performance.now(), cpuSeconds: (user + system) / 1e6 + server, ...io(store) }
   }
 }
 
