@@ -1,4 +1,4 @@
-/** What BullMQ can do on Redis and nobody needs here yet: flows, job schedulers, de-duplication. Each says so; nothing is left out in silence. */
+/** What BullMQ can do on Redis and nobody needs here yet: flows, job schedulers, de-duplication, metrics. Each says so; nothing is left out in silence. */
 import type { IQueueBackend } from 'bullmq'
 import type { Access } from './access.ts'
 import { NotSupportedError } from './errors.ts'
@@ -25,7 +25,7 @@ type Deduplication = 'removeDeduplicationKey' | 'deleteDeduplicationKey' | 'getD
 
 type Part = Pick<IQueueBackend, Flows | Schedulers | Deduplication | 'isJobScheduler' | 'getMetrics'>
 
-export function unsupported({ run, options }: Access): Part {
+export function unsupported({ options }: Pick<Access, 'options'>): Part {
   // A worker that were to collect metrics would find none later.
   if (options.metrics !== undefined && options.metrics !== null) throw new NotSupportedError('Metrics (`opts.metrics` of a Worker)')
   return {
@@ -50,8 +50,7 @@ export function unsupported({ run, options }: Access): Part {
     getDeduplicationJobId: refuse('De-duplication (getDeduplicationJobId)'),
     // A worker may ask of a job whose scheduler it does not know: there is none.
     isJobScheduler: async () => false,
-    // No worker collects any, since one that would is refused: Redis then answers the same.
-    getMetrics: () => run(() => [[], [], 0]),
+    getMetrics: refuse('Metrics (getMetrics)'),
   }
 }
 
