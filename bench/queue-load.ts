@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { cpuSecondsOf } from './measure.ts'
 
-export type Load = 'add' | 'bulk' | 'c1' | 'c8' | 'backlog' | 'emptied' | 'open'
+export type Load = 'add' | 'bulk' | 'c1' | 'c8' | 'ids' | 'backlog' | 'emptied' | 'open'
 
 export interface Order {
   readonly load: Load
@@ -31,6 +31,9 @@ export interface Memory {
   readonly anonymous: number
 }
 
+/** Ids that were given. */
+let made = 0
+
 const order = JSON.parse(process.argv[2] ?? '{}') as Order
 process.stdout.write(`${JSON.stringify(await measure(order))}\n`)
 
@@ -39,12 +42,13 @@ async function measure({ load, jobs, store }: Order): Promise<Answer> {
   const { createSqliteBackend } = await import('../agent/queue/sqlite/backend.ts')
   const sqlite = store.is === 'sqlite' ? createSqliteBackend({ path: store.path, durability: store.durability }) : undefined
   const connection = store.is === 'redis' ? { host: '127.0.0.1', port: store.port, maxRetriesPerRequest: null } : {}
+  const width = load === 'c8' || load === 'ids' ? 8 : 1
   const { Queue, Worker } = withBackend((sqlite ?? createRedisBackend) as typeof createRedisBackend)
   const queue = new Queue('bench', { connection })
   const worker = new Worker('bench', async () => null, {
     connection,
     autorun: false,
-    concurrency: load === 'c8' ? 8 : 1,
+    concurrency: width,
     removeOnComplete: { count: 0 },
     removeOnFail: { count: 0 },
   })
@@ -86,14 +90,15 @@ async function measure({ load, jobs, store }: Order): Promise<Answer> {
         return
       case 'c1':
       case 'c8':
-        return work(count, load === 'c8' ? 8 : 1)
+      case 'ids':
+        return work(count)
       case 'open':
         return
     }
   }
 
   /** As many adds in flight as jobs may run. */
-  async function work(count: number, width: number): Promise<void> {
+  async function work(count: number): Promise<void> {
     const done = Promise.withResolvers<void>()
     let left = count
     const completed = () => {
@@ -103,7 +108,7 @@ async function measure({ load, jobs, store }: Order): Promise<Answer> {
     if (!worker.isRunning()) worker.run().catch((error: Error) => done.reject(error))
     let toAdd = count
     const adding = async () => {
-      while (toAdd-- > 0) await queue.add('job', payload(250))
+      while (toAdd-- > 0) await queue.add('job', payload(250), load === 'ids' ? { jobId: `_mr-7f31a0/map/${++made}#1.1` } : {})
     }
     await Promise.all([...Array.from({ length: width }, adding), done.promise])
     worker.off('completed', completed)

@@ -27,6 +27,7 @@ const names: readonly Name[] = ['redis', 'normal', 'full']
 const titles: Readonly<Record<Name, string>> = { redis: 'redis-server, AOF everysec', normal: "SQLite, 'normal'", full: "SQLite, 'full'" }
 const loads: readonly { load: Load; title: string; jobs: number }[] = [
   { load: 'c8', title: 'add and process, 8 at a time', jobs: 5000 },
+  { load: 'ids', title: 'the same, ids given, as an agent', jobs: 5000 },
   { load: 'c1', title: 'add and process, one at a time', jobs: 1000 },
   { load: 'add', title: 'add, one at a time', jobs: 1000 },
   { load: 'bulk', title: 'add, 200 in one call', jobs: 10_000 },
